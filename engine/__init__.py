@@ -1,0 +1,1 @@
+"""yuruyuru: a GIVE & GIVEN community engine beside Chatwork."""

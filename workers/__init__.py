@@ -1,0 +1,1 @@
+"""The jobs that run beside the community: nudge, score, referral, moderation, keeper."""

@@ -1,0 +1,1 @@
+"""Chatwork's side of the world: payloads, markup, client, limits, simulator."""

@@ -1,0 +1,1 @@
+"""Members: who is here, and how they respond."""

@@ -1,0 +1,1 @@
+"""Moderation: what hurts the community, and what is done about it."""

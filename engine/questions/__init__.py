@@ -1,0 +1,1 @@
+"""Questions: what is one, who could answer, what is said."""

@@ -1,0 +1,1 @@
+"""Referrals: which vendor told whom, and telling the vendor that it arrived."""

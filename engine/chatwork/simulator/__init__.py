@@ -1,0 +1,1 @@
+"""A Chatwork-compatible server over one in-memory world."""
