@@ -105,9 +105,12 @@ class Commit:
     events: list[Envelope] = field(default_factory=list)
     wakes: list[Wake] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
+    written: dict[str, Record] = field(default_factory=dict)
 
     async def read(self, key: str, model: type[R]) -> R | None:
-        """Read a record and remember its version; None if there is none."""
+        """Read a record (as this commit wrote it, if it did) and remember its version; None if there is none."""
+        if key in self.written:
+            return self.written[key]  # type: ignore[return-value]  # a key holds one kind of record
         record, version = await self.db.read(key, model)
         self.versions.setdefault(key, version)
         return record
@@ -115,6 +118,7 @@ class Commit:
     def write(self, key: str, record: Record, *, ttl: float | None = None) -> None:
         """Replace a record that was read in this commit; `ttl` in seconds, None keeps it for good."""
         version = self.versions[key] + 1
+        self.written[key] = record
         self.writes.append(("HSET", key, "v", str(version), "d", record.model_dump_json()))
         if ttl is not None:
             self.writes.append(("PEXPIRE", key, str(int(ttl * 1000))))

@@ -40,6 +40,7 @@ class Kind(StrEnum):
     ASK = "ask"
     CASE_CARD = "case_card"
     WARNING = "warning"
+    WITHDRAWAL = "withdrawal"
     REPLY = "reply"
     ACKNOWLEDGEMENT = "acknowledgement"
 
@@ -48,6 +49,7 @@ FACTS: Mapping[Kind, tuple[str, str]] = {
     Kind.ASK: ("ask_sent", "ask_suppressed"),
     Kind.CASE_CARD: ("case_card_sent", "case_card_dropped"),
     Kind.WARNING: ("warning_sent", "warning_dropped"),
+    Kind.WITHDRAWAL: ("withdrawal_sent", "withdrawal_dropped"),
     Kind.REPLY: ("reply_sent", "reply_dropped"),
     Kind.ACKNOWLEDGEMENT: ("acknowledgement_sent", "acknowledgement_withheld"),
 }
@@ -61,6 +63,8 @@ class ChatContent(BaseModel):
     channel: Literal["chat"] = "chat"
     room_id: int
     body: str
+    privately_to: int | None = None  # their direct chat if there is one, else the room, after `salutation`
+    salutation: str = ""
 
 
 class VendorContent(BaseModel):
@@ -136,7 +140,7 @@ class Later:
 
 Verdict = Go | Drop | Later
 Guard = Callable[[Intent, Commit], Awaitable[Verdict]]
-"""Reads through the commit, so that what it saw must still hold when `sending` is written."""
+"""Reads through the commit, so that what it saw must still hold when its verdict is written."""
 
 
 class Channel(Protocol):
@@ -170,6 +174,21 @@ async def put(commit: Commit, intent: Intent, *, at: Epoch | None = None) -> boo
         return False
     commit.write(key, intent.model_copy(update={"trace": commit.trace}))
     commit.wake(intent.worker, "deliver", intent.id, at or commit.now)
+    return True
+
+
+async def set_brake(commit: Commit, *, pull: bool, by: str) -> bool:
+    """Stop or resume all sending; False if it was so already. Replies to admins go out all the same."""
+    key = brake_key(commit.db.keys)
+    pulled = await commit.read(key, Brake) is not None
+    if pulled == pull:
+        return False
+    if pull:
+        commit.write(key, Brake(pulled_at=commit.now, by=by))
+        commit.fact("brake_on", by=by)
+    else:
+        commit.erase(key)
+        commit.fact("brake_off", by=by)
     return True
 
 

@@ -28,6 +28,7 @@ from engine.outbox import (
     brake_key,
     intent_key,
 )
+from engine.ports import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +95,8 @@ class Sender:
                 return await self._attempt(commit, intent)
 
     async def _verdict(self, commit: Commit, intent: Intent) -> Verdict:
-        if await commit.read(brake_key(self._db.keys), Brake) is not None:
+        braked = await commit.read(brake_key(self._db.keys), Brake) is not None
+        if braked and intent.lane is not Lane.REPLY:
             return Later(after(commit.now, BRAKE_LOOK), "brake")
         guard = self._guards.get(intent.kind)
         return Go() if guard is None else await guard(intent, commit)

@@ -20,13 +20,16 @@ from engine.dead import DeadLetter, bury, dead_key, unbury
 from engine.errors import Ignored, Permanent, Transient
 from engine.events import Envelope, MessageCreated, MessageUpdated, NewerVersion, parse_envelope
 from engine.log import get_logger
+from engine.outbox import Channel, Intent, Kind, Verdict
+from engine.outbox import Guard as BoundGuard
 from engine.routes import handler_for
+from engine.sender import Sender
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from engine.ports import Chat
-    from engine.sender import Sender
+    from engine.questions.active_hours import ActiveHours
     from engine.settings import Community
     from engine.stream import Delivery
 
@@ -56,24 +59,37 @@ class Deps:
     clock: Clock
     community: Community
     chat: Chat
+    hours: ActiveHours
     own_account_id: int
 
 
 Handler = Callable[[Any, Commit, Deps], Awaitable[str]]
 """`(event, commit, deps) -> outcome`; `Any` because each handler names its own event class."""
 
+Guard = Callable[[Intent, Commit, Deps], Awaitable[Verdict]]
+"""`(intent, commit, deps) -> verdict`, in the moment of sending."""
+
 Job = Callable[[str, Commit, Deps], Awaitable[str]]
 """`(argument, commit, deps) -> outcome`."""
+
+
+def _bind(guard: Guard, deps: Deps) -> BoundGuard:
+    async def ask(intent: Intent, commit: Commit) -> Verdict:
+        return await guard(intent, commit, deps)
+
+    return ask
 
 
 class Runtime:
     """Runs one worker's handlers and jobs."""
 
-    def __init__(self, worker: str, module: ModuleType, deps: Deps, sender: Sender) -> None:
+    def __init__(self, worker: str, module: ModuleType, deps: Deps, channels: Mapping[str, Channel]) -> None:
         self.worker = worker
         self.deps = deps
         self._module = module
-        self._sender = sender
+        guards: Mapping[Kind, Guard] = getattr(module, "GUARDS", {})
+        bound = {kind: _bind(guard, deps) for kind, guard in guards.items()}
+        self._sender = Sender(deps.db, deps.clock, channels, bound)
         self._jobs: Mapping[str, Job] = module.JOBS
         self.periodic: Mapping[str, float] = getattr(module, "PERIODIC", {})
 

@@ -29,20 +29,30 @@ class ChatChannel:
 
     async def send(self, intent: Intent) -> str:
         """Post; the receipt is the message id."""
-        content = _content(intent)
-        return await self._chat.post(content.room_id, content.body, intent.lane)
+        room_id, body = (await self._targets(_content(intent)))[0]
+        return await self._chat.post(room_id, body, intent.lane)
 
     async def find(self, intent: Intent) -> str | None:
-        """Look among the room's newest messages: own account, same body, not older than the first attempt."""
-        content = _content(intent)
+        """Look among the newest messages: own account, same body, not older than the first attempt."""
         since = (intent.attempted_at or 0) - SKEW
-        messages = await self._chat.newest_messages(content.room_id)
+        for room_id, body in await self._targets(_content(intent)):
+            found = await self._find_in(room_id, body, since)
+            if found is not None:
+                return found
+        return None
+
+    async def _targets(self, content: ChatContent) -> list[tuple[int, str]]:
+        """Where it goes (room, body); after it, where it may have gone while somebody was no contact yet."""
+        public = content.body if not content.salutation else f"{content.salutation}\n{content.body}"
+        direct = None if content.privately_to is None else await self._chat.direct_room(content.privately_to)
+        in_room = (content.room_id, public)
+        return [in_room] if direct is None else [(direct, content.body), in_room]
+
+    async def _find_in(self, room_id: int, body: str, since: float) -> str | None:
+        messages = await self._chat.newest_messages(room_id)
         for message in messages:
-            if (
-                message.account_id == self._own
-                and message.sent_at >= since
-                and message.body.strip() == content.body.strip()
-            ):
+            own = message.account_id == self._own and message.sent_at >= since
+            if own and message.body.strip() == body.strip():
                 return message.message_id
         if len(messages) >= WINDOW and messages[0].sent_at > since:
             raise Permanent("more than 100 messages since the attempt: nobody can know whether it was posted")

@@ -1,9 +1,9 @@
 """What should happen when a message arrives, and whom to ask when an answer does not. Pure.
 
-    open ──answer by another member──▶ answered ──thanks by the asker──▶ thanked
-      │                                                                    ▲
-      ├──thanks or 解決 by the asker───────────────────────────────────────┘
-      └──#質問ではない, deleted──▶ withdrawn                     never closed by time
+open ──answer by another member──▶ answered ──thanks by the asker──▶ thanked
+│                                                                    ▲
+├──thanks or 解決 by the asker───────────────────────────────────────┘
+└──#質問ではない, deleted──▶ withdrawn                     never closed by time
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Heard:
     author: int
     sent_at: int
     is_question: bool = False
+    reason: str = ""
     is_thanks: bool = False
     is_solved: bool = False
     is_pass: bool = False
@@ -160,21 +161,17 @@ class Caps:
 
 def left_out(candidate: Candidate, question: Known, caps: Caps, now: Epoch) -> str | None:
     """Why somebody is not asked, from a closed list; None if they may be."""
-    if candidate.account_id == question.asker:
-        return "asker"
-    if not candidate.may_be_asked:
-        return "vendor or staff"
-    if candidate.account_id in question.asked:
-        return "asked before"
-    if candidate.account_id in question.answerers:
-        return "answered already"
-    if candidate.paused_until > now:
-        return "paused"
-    if sum(at > now - DAY for at in candidate.asked_at) >= caps.per_day:
-        return "day cap"
-    if sum(at > now - WEEK for at in candidate.asked_at) >= caps.per_week:
-        return "week cap"
-    return None
+    this_day = sum(at > now - DAY for at in candidate.asked_at)
+    reasons = (
+        (candidate.account_id == question.asker, "asker"),
+        (not candidate.may_be_asked, "vendor or staff"),
+        (candidate.account_id in question.asked, "asked before"),
+        (candidate.account_id in question.answerers, "answered already"),
+        (candidate.paused_until > now, "paused"),
+        (this_day >= caps.per_day, "day cap"),
+        (_load(candidate, now) >= caps.per_week, "week cap"),
+    )
+    return next((reason for holds, reason in reasons if holds), None)
 
 
 def choose(question: Known, candidates: Iterable[Candidate], caps: Caps, now: Epoch) -> Candidate | None:

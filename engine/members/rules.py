@@ -1,0 +1,112 @@
+"""Responsiveness: who answers, and how soon. Pure. Admins only: nothing of it ever reaches a room.
+
+Only what a person was asked counts as an opportunity; who was never asked is unknown, not bad. Passing takes the
+opportunity back: "not me" is a fair answer. Everything fades by half in a half-life.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Decayed counts as of `at` (epoch seconds). `log_delay` sums ln(1 + seconds to respond) over `responses`."""
+
+    at: float
+    asks: float = 0.0
+    responses: float = 0.0
+    log_delay: float = 0.0
+    answers: float = 0.0
+    thanks: float = 0.0
+
+
+def faded(tally: Tally, now: float, half_life: float) -> Tally:
+    """The tally as it counts at `now`; a clock that went back fades nothing."""
+    factor = 0.5 ** (max(0.0, now - tally.at) / half_life)
+    return Tally(
+        at=max(now, tally.at),
+        asks=tally.asks * factor,
+        responses=tally.responses * factor,
+        log_delay=tally.log_delay * factor,
+        answers=tally.answers * factor,
+        thanks=tally.thanks * factor,
+    )
+
+
+def asked(tally: Tally) -> Tally:
+    """The engine's invitation was posted: an opportunity."""
+    return replace(tally, asks=tally.asks + 1)
+
+
+def passed(tally: Tally) -> Tally:
+    """They said "not me": no opportunity after all."""
+    return replace(tally, asks=max(0.0, tally.asks - 1))
+
+
+def responded(tally: Tally, delay: float) -> Tally:
+    """They answered what they were asked, `delay` seconds later."""
+    return replace(tally, responses=tally.responses + 1, log_delay=tally.log_delay + math.log1p(max(0.0, delay)))
+
+
+def answered(tally: Tally) -> Tally:
+    """They answered a question, asked or not."""
+    return replace(tally, answers=tally.answers + 1)
+
+
+def thanked(tally: Tally) -> Tally:
+    """A question they had answered was called solved."""
+    return replace(tally, thanks=tally.thanks + 1)
+
+
+def responsiveness(tally: Tally) -> float | None:
+    """Share of opportunities taken, 0 to 1; None if never asked: unknown."""
+    return min(1.0, tally.responses / tally.asks) if tally.asks > 0 else None
+
+
+def typical_delay(tally: Tally) -> float | None:
+    """Geometric mean of the seconds to respond; None if they never responded."""
+    return math.expm1(tally.log_delay / tally.responses) if tally.responses > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Somebody is new in a room."""
+
+    account_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Somebody is no longer in a room."""
+
+    account_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoleChanged:
+    """Somebody has another role in a room."""
+
+    account_id: int
+    role: str
+
+
+Change = Joined | Left | RoleChanged
+
+
+def compare(known: Mapping[int, str], listed: Mapping[int, str]) -> list[Change]:
+    """What changed between two member lists (account id -> role), by account id."""
+    changes: list[Change] = []
+    for account_id in sorted(known.keys() | listed.keys()):
+        if account_id not in known:
+            changes.append(Joined(account_id))
+        elif account_id not in listed:
+            changes.append(Left(account_id))
+        elif known[account_id] != listed[account_id]:
+            changes.append(RoleChanged(account_id, listed[account_id]))
+    return changes

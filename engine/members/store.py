@@ -1,0 +1,165 @@
+"""What is remembered about members.
+
+{c}:member:<account>                record  a person: name, pause, when they joined
+{c}:members                         zset    account ids by first sight
+{c}:roster:<room>                   record  who is in a room, as last listed
+{c}:invited:<account>               record  times of the engine's invitations in the last week
+{c}:tally:<account>                 record  what the score counts
+{c}:opportunity:<question>:<account> record when somebody was asked (expires with the question's month)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.clock import DAY
+from engine.commit import Commit, Database, Record
+from engine.members.rules import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+WEEK = 7 * DAY
+MONTH = 31 * DAY
+
+
+class Member(Record):
+    """A person. `joined_at` is None for who was here before the engine; `paused_until` in epoch seconds."""
+
+    account_id: int
+    name: str
+    joined_at: int | None = None
+    paused_until: float = 0.0
+
+
+class Roster(Record):
+    """A room's member list: account id -> role."""
+
+    room_id: int
+    roles: dict[int, str]
+
+
+class Invited(Record):
+    """When the engine asked somebody."""
+
+    at: tuple[float, ...] = ()
+
+
+class TallyRecord(Record):
+    """`engine.members.rules.Tally`, stored."""
+
+    at: float
+    asks: float = 0.0
+    responses: float = 0.0
+    log_delay: float = 0.0
+    answers: float = 0.0
+    thanks: float = 0.0
+
+    @classmethod
+    def of(cls, tally: Tally) -> TallyRecord:
+        """Store a tally."""
+        return cls(
+            at=tally.at,
+            asks=tally.asks,
+            responses=tally.responses,
+            log_delay=tally.log_delay,
+            answers=tally.answers,
+            thanks=tally.thanks,
+        )
+
+    def tally(self) -> Tally:
+        """As the rules see it."""
+        return Tally(self.at, self.asks, self.responses, self.log_delay, self.answers, self.thanks)
+
+
+class Opportunity(Record):
+    """Somebody was asked at `at`; `ended` once a response or a pass was counted."""
+
+    at: float
+    ended: bool = False
+
+
+class Members:
+    """Reads and writes through one commit."""
+
+    def __init__(self, commit: Commit) -> None:
+        self._commit = commit
+        self._db = commit.db
+        self._keys = commit.db.keys
+
+    async def get(self, account_id: int) -> Member | None:
+        """A member, to be changed."""
+        return await self._commit.read(self._keys("member", account_id), Member)
+
+    def put(self, member: Member) -> None:
+        """Write a member that `get` looked for."""
+        self._commit.write(self._keys("member", member.account_id), member)
+        self._commit.rank(self._keys("members"), str(member.account_id), member.joined_at or 0)
+
+    async def roster(self, room_id: int) -> Roster | None:
+        """A room's list, to be changed; None before the first look."""
+        return await self._commit.read(self._keys("roster", room_id), Roster)
+
+    def put_roster(self, roster: Roster) -> None:
+        """Write a room's list."""
+        self._commit.write(self._keys("roster", roster.room_id), roster)
+
+    async def in_rooms(self, room_ids: Iterable[int]) -> dict[int, str]:
+        """Everybody in any of these rooms with their (last named) role; to look at."""
+        keys = [self._keys("roster", room_id) for room_id in room_ids]
+        rosters = await self._db.read_many(keys, Roster)
+        return {account_id: role for roster in rosters if roster for account_id, role in roster.roles.items()}
+
+    async def look_up(self, account_ids: Iterable[int]) -> dict[int, Member]:
+        """Members by account id, to look at; unknown ones are missing."""
+        keys = [self._keys("member", account_id) for account_id in account_ids]
+        return {member.account_id: member for member in await self._db.read_many(keys, Member) if member}
+
+    async def invitations(self, account_ids: Iterable[int]) -> dict[int, tuple[float, ...]]:
+        """Times of recent invitations by account id, to look at."""
+        ids = list(account_ids)
+        found = await self._db.read_many([self._keys("invited", account_id) for account_id in ids], Invited)
+        return {account_id: invited.at if invited else () for account_id, invited in zip(ids, found, strict=True)}
+
+    async def invite(self, account_id: int) -> None:
+        """Count an invitation now; two processes that invite the same person at once conflict, and one runs again."""
+        key = self._keys("invited", account_id)
+        invited = await self._commit.read(key, Invited) or Invited()
+        recent = tuple(at for at in invited.at if at > self._commit.now - WEEK)
+        self._commit.write(key, Invited(at=(*recent, self._commit.now)), ttl=WEEK)
+
+    async def take_back_invitation(self, account_id: int, at: float) -> None:
+        """An invitation was not posted after all: it does not count against the caps."""
+        key = self._keys("invited", account_id)
+        invited = await self._commit.read(key, Invited)
+        if invited is not None:
+            self._commit.write(key, Invited(at=tuple(time for time in invited.at if time != at)), ttl=WEEK)
+
+    async def name_of(self, account_id: int) -> str:
+        """A member's name, to address them; empty for somebody never listed."""
+        member = (await self.look_up([account_id])).get(account_id)
+        return member.name if member else ""
+
+    async def tally(self, account_id: int) -> Tally:
+        """What the score counted so far."""
+        found = await self._commit.read(self._keys("tally", account_id), TallyRecord)
+        return found.tally() if found else Tally(at=self._commit.now)
+
+    def put_tally(self, account_id: int, tally: Tally) -> None:
+        """Write a tally that `tally` gave."""
+        self._commit.write(self._keys("tally", account_id), TallyRecord.of(tally))
+
+    async def opportunity(self, question_id: str, account_id: int) -> Opportunity | None:
+        """An opportunity, to be changed."""
+        return await self._commit.read(self._keys("opportunity", question_id, account_id), Opportunity)
+
+    def put_opportunity(self, question_id: str, account_id: int, opportunity: Opportunity) -> None:
+        """Write an opportunity that `opportunity` looked for."""
+        self._commit.write(self._keys("opportunity", question_id, account_id), opportunity, ttl=MONTH)
+
+
+async def list_members(db: Database) -> list[Member]:
+    """Everybody ever seen, longest known first."""
+    ids = await db.ranked(db.keys("members"))
+    found = await db.read_many([db.keys("member", account_id) for account_id in ids], Member)
+    return [member for member in found if member is not None]

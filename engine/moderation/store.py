@@ -1,0 +1,109 @@
+"""What is remembered about cases.
+
+{c}:case:<id>             record  a case with evidence, reason and verdicts
+{c}:case_of:<room>:<msg>  record  which case a message is
+{c}:cases                 zset    all ids by time of opening
+{c}:strikes:<account>     record  warnings that counted
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.commit import Commit, Database, Record
+from engine.moderation.rules import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Decided(Record):
+    """A verdict: what, by whom (an account id, `cli` or `policy`), when."""
+
+    state: State
+    by: str
+    at: float
+
+
+class Case(Record):
+    """A message before the admins. `masked` is its text without personal data: the evidence that may be shown."""
+
+    id: str
+    room_id: int
+    message_id: str
+    account_id: int
+    category: str
+    action: str
+    reason: str
+    masked: str
+    opened_at: float
+    state: State = State.OPEN
+    history: tuple[Decided, ...] = ()
+
+
+class CaseOf(Record):
+    """Which case a message is."""
+
+    case_id: str
+
+
+class Strike(Record):
+    """A warning that counts until `expires_at`."""
+
+    case_id: str
+    issued_at: float
+    expires_at: float
+
+
+class Strikes(Record):
+    """Somebody's strikes."""
+
+    strikes: tuple[Strike, ...] = ()
+
+
+class Cases:
+    """Reads and writes through one commit."""
+
+    def __init__(self, commit: Commit) -> None:
+        self._commit = commit
+        self._db = commit.db
+        self._keys = commit.db.keys
+
+    async def get(self, case_id: str) -> Case | None:
+        """A case, to be changed."""
+        return await self._commit.read(self._keys("case", case_id), Case)
+
+    def put(self, case: Case) -> None:
+        """Write a case that `get` or `add` gave."""
+        self._commit.write(self._keys("case", case.id), case)
+
+    async def is_case(self, room_id: int, message_id: str) -> bool:
+        """True if the message was put before the admins already."""
+        return await self._commit.read(self._keys("case_of", room_id, message_id), CaseOf) is not None
+
+    async def new_id(self) -> str:
+        """The next case's id."""
+        return f"c{await self._db.next_number('case')}"
+
+    async def add(self, case: Case) -> None:
+        """Write a new case; `is_case` must have been asked in this commit."""
+        await self.get(case.id)
+        self.put(case)
+        self._commit.write(self._keys("case_of", case.room_id, case.message_id), CaseOf(case_id=case.id))
+        self._commit.rank(self._keys("cases"), case.id, case.opened_at)
+
+    async def strikes(self, account_id: int) -> Sequence[Strike]:
+        """Somebody's strikes, expired ones too."""
+        found = await self._commit.read(self._keys("strikes", account_id), Strikes)
+        return found.strikes if found else ()
+
+    def put_strikes(self, account_id: int, strikes: Sequence[Strike]) -> None:
+        """Write strikes that `strikes` gave."""
+        self._commit.write(self._keys("strikes", account_id), Strikes(strikes=tuple(strikes)))
+
+
+async def list_cases(db: Database) -> list[Case]:
+    """All cases, oldest first."""
+    ids = await db.ranked(db.keys("cases"))
+    found = await db.read_many([db.keys("case", case_id) for case_id in ids], Case)
+    return [case for case in found if case is not None]

@@ -1,0 +1,36 @@
+"""From a message's body to what the rules hear. Pure."""
+
+from __future__ import annotations
+
+from engine.chatwork.markup import parse
+from engine.questions import detect
+from engine.questions.rules import Heard
+
+
+def own_words(body: str) -> str:
+    """A message without tags, quotes and code: what its author wrote."""
+    return parse(body).text
+
+
+def hear(*, message_id: str, author: int, sent_at: int, body: str, room_id: int, can_answer: bool) -> Heard | None:
+    """What a message says; None for Chatwork's own notices (somebody joined, a task was added)."""
+    parsed = parse(body)
+    if parsed.is_system:
+        return None
+    judgement = detect.judge(body)
+    replies = [reply for reply in parsed.replies if reply.room_id == room_id]
+    return Heard(
+        message_id=message_id,
+        author=author,
+        sent_at=sent_at,
+        is_question=judgement.is_question,
+        reason=judgement.reason,
+        is_thanks=detect.is_thanks(body),
+        is_solved=detect.is_solved(body),
+        is_pass=detect.is_pass(body),
+        is_withdrawn=detect.is_withdrawn(body),
+        has_words=bool(parsed.text.strip()),
+        can_answer=can_answer,
+        replies_to=frozenset(reply.message_id for reply in replies),
+        mentions=frozenset(parsed.mentions) | {reply.account_id for reply in replies},
+    )

@@ -1,0 +1,159 @@
+"""What is remembered about questions.
+
+{c}:question:<id>            record  a question
+{c}:question_of:<room>:<msg> record  which question a message is
+{c}:questions                zset    all ids by time of asking
+{c}:questions_in:<room>      zset    ids of a room's questions, by time of asking (at most a month back is looked at)
+{c}:message:<room>:<msg>     record  a message's author and text (expires by retention)
+{c}:replies:<room>:<msg>     set     ids of messages that reply to a message (expires by retention)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.clock import DAY
+from engine.commit import Commit, Database, Record
+from engine.questions.rules import Known, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LOOK_BACK = 31 * DAY
+"""Older questions are not looked at when somebody answers or thanks without a reply tag."""
+
+
+class Answer(Record):
+    """Somebody's answer."""
+
+    account_id: int
+    message_id: str
+    at: int
+
+
+class Ask(Record):
+    """The engine's invitation to one member: decided at `at`; whether it was posted stands in the outbox."""
+
+    account_id: int
+    at: float
+    passed: bool = False
+
+
+class Question(Record):
+    """A question with what happened to it."""
+
+    id: str
+    room_id: int
+    message_id: str
+    account_id: int
+    asked_at: int
+    state: State = State.OPEN
+    answers: tuple[Answer, ...] = ()
+    asks: tuple[Ask, ...] = ()
+    reason: str = ""
+
+    def known(self) -> Known:
+        """As the rules see it."""
+        return Known(
+            question_id=self.id,
+            message_id=self.message_id,
+            asker=self.account_id,
+            asked_at=self.asked_at,
+            state=self.state,
+            answerers=frozenset(answer.account_id for answer in self.answers),
+            asked=frozenset(ask.account_id for ask in self.asks),
+            passed=frozenset(ask.account_id for ask in self.asks if ask.passed),
+        )
+
+
+class QuestionOf(Record):
+    """Which question a message is."""
+
+    question_id: str
+
+
+class Message(Record):
+    """A message as last seen."""
+
+    account_id: int
+    body: str
+    sent_at: int
+    updated_at: int = 0
+
+
+class Questions:
+    """Reads and writes through one commit."""
+
+    def __init__(self, commit: Commit) -> None:
+        self._commit = commit
+        self._db = commit.db
+        self._keys = commit.db.keys
+
+    async def get(self, question_id: str) -> Question | None:
+        """A question, to be changed."""
+        return await self._commit.read(self._keys("question", question_id), Question)
+
+    def put(self, question: Question) -> None:
+        """Write a question that `get` or `add` gave."""
+        self._commit.write(self._keys("question", question.id), question)
+
+    async def of_message(self, room_id: int, message_id: str) -> Question | None:
+        """The question that a message is."""
+        found = await self._commit.read(self._keys("question_of", room_id, message_id), QuestionOf)
+        return await self.get(found.question_id) if found else None
+
+    async def add(self, room_id: int, message_id: str, account_id: int, asked_at: int, reason: str) -> Question:
+        """A new question with the next number; its message must have been looked up by `of_message` in this commit."""
+        number = await self._db.next_number("question")
+        question = Question(
+            id=f"q{number}",
+            room_id=room_id,
+            message_id=message_id,
+            account_id=account_id,
+            asked_at=asked_at,
+            reason=reason,
+        )
+        await self.get(question.id)
+        self.put(question)
+        of_key = self._keys("question_of", room_id, message_id)
+        self._commit.write(of_key, QuestionOf(question_id=question.id))
+        self._commit.rank(self._keys("questions"), question.id, asked_at)
+        self._commit.rank(self._keys("questions_in", room_id), question.id, asked_at)
+        return question
+
+    async def in_room(self, room_id: int) -> list[Question]:
+        """A room's questions of the last month that are not withdrawn, oldest first; to look at, not to change."""
+        ids = await self._db.ranked(self._keys("questions_in", room_id), low=self._commit.now - LOOK_BACK)
+        found = await self._db.read_many([self._keys("question", question_id) for question_id in ids], Question)
+        return [question for question in found if question is not None and question.state is not State.WITHDRAWN]
+
+    async def remember(
+        self, room_id: int, message_id: str, message: Message, replies_to: Iterable[str], ttl: float
+    ) -> Message | None:
+        """Keep a message's text and what it replies to; returns what was known of it before."""
+        key = self._keys("message", room_id, message_id)
+        known = await self._commit.read(key, Message)
+        if known is None or known.updated_at < message.updated_at:
+            self._commit.write(key, message, ttl=ttl)
+        for target in replies_to:
+            replies = self._keys("replies", room_id, target)
+            self._commit.include(replies, message_id)
+            self._commit.expire(replies, ttl)
+        return known
+
+    async def message(self, room_id: int, message_id: str) -> Message | None:
+        """A remembered message, to look at."""
+        return (await self._db.read(self._keys("message", room_id, message_id), Message))[0]
+
+    async def replies(self, room_id: int, message_id: str) -> list[tuple[str, Message]]:
+        """Remembered replies to a message, oldest first: an answer may arrive before its question."""
+        ids = sorted(await self._db.members(self._keys("replies", room_id, message_id)), key=int)
+        found = await self._db.read_many([self._keys("message", room_id, reply_id) for reply_id in ids], Message)
+        return [(reply_id, message) for reply_id, message in zip(ids, found, strict=True) if message is not None]
+
+
+async def list_questions(db: Database) -> list[Question]:
+    """All questions, oldest first."""
+    ids = await db.ranked(db.keys("questions"))
+    found = await db.read_many([db.keys("question", question_id) for question_id in ids], Question)
+    return [question for question in found if question is not None]

@@ -1,0 +1,146 @@
+"""Finds what would make asking feel risky, puts it before the admins, and does what they decide.
+
+Admins see a card in their room; members see a warning only after an admin's word (or by policy), in a direct chat
+where there is one. Safe to run twice: a message is a case at most once, a verdict applies only in the state it is for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.chatwork.markup import parse
+from engine.errors import Ignored, Refused
+from engine.members.store import Members
+from engine.moderation import detect, rules, texts
+from engine.moderation.deciding import decide, warning_still_wanted, withdrawal_still_wanted
+from engine.moderation.rules import BrakeCommand, CaseCommand, Policy, Verdict
+from engine.moderation.store import Case, Cases
+from engine.outbox import ChatContent, Intent, Kind, put, set_brake
+from engine.ports import Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.commit import Commit
+    from engine.events import MessageCreated, MessageUpdated
+    from engine.outbox import Verdict as SendVerdict
+    from workers.runtime import Deps, Guard, Job
+
+
+async def on_message(event: MessageCreated | MessageUpdated, commit: Commit, deps: Deps) -> str:
+    """Judge what is written on a board; obey what admins write in their room."""
+    role = deps.community.role_of(event.room_id)
+    if role == "admin":
+        return await _obey(event, commit, deps)
+    if role != "board":
+        raise Ignored("not a board")
+    if parse(event.body).is_system:
+        raise Ignored("a notice of Chatwork's")
+    return await _judge(event, commit, deps)
+
+
+async def _judge(event: MessageCreated | MessageUpdated, commit: Commit, deps: Deps) -> str:
+    judgement = detect.judge(event.body)
+    admins = await Members(commit).in_rooms(deps.community.rooms_of("admin"))
+    decisions = rules.on_judgement(
+        judgement.action,
+        already_a_case=await Cases(commit).is_case(event.room_id, event.message_id),
+        by_admin=event.account_id in admins,
+        policy=Policy(warn_by_itself=deps.community.moderation.warn == "auto"),
+    )
+    outcomes = []
+    for decision in decisions:
+        case = Case(
+            id=await Cases(commit).new_id(),
+            room_id=event.room_id,
+            message_id=event.message_id,
+            account_id=event.account_id,
+            category=judgement.category,
+            action=judgement.action,
+            reason=", ".join(signal.name for signal in judgement.signals),
+            masked=parse(judgement.masked).text,
+            opened_at=commit.now,
+        )
+        outcomes.append(await _open(case, approved=decision.approved, commit=commit, deps=deps))
+    return ", ".join(outcomes) or "skipped: nothing to act on"
+
+
+async def _open(case: Case, *, approved: bool, commit: Commit, deps: Deps) -> str:
+    cases = Cases(commit)
+    strikes = rules.valid_strikes([strike.expires_at for strike in await cases.strikes(case.account_id)], commit.now)
+    await cases.add(case)
+    commit.fact(
+        "case_opened", case_id=case.id, room_id=case.room_id, category=case.category, action=case.action,
+        signals=case.reason,
+    )  # fmt: skip
+    body = texts.card(
+        case_id=case.id,
+        category=case.category,
+        action=case.action,
+        reason=case.reason,
+        masked=case.masked,
+        room_id=case.room_id,
+        message_id=case.message_id,
+        strikes=strikes,
+    )
+    for room_id in deps.community.rooms_of("admin"):
+        await _post(Kind.CASE_CARD, case.id, room_id, body, commit)
+    if approved:
+        await _decide(case.id, Verdict.APPROVE, "policy", commit, deps)
+    return f"opened: {case.id}"
+
+
+async def _obey(event: MessageCreated | MessageUpdated, commit: Commit, deps: Deps) -> str:
+    """An admin's word in the admin room; edits of old messages are no commands."""
+    command = rules.read_command(parse(event.body).text) if event.kind == "message_created" else None
+    match command:
+        case CaseCommand(verdict, case_id):
+            try:
+                case = await _decide(case_id, verdict, str(event.account_id), commit, deps)
+                answer = texts.decided(case_id, case.state)
+            except Refused:
+                answer = texts.not_possible(case_id)
+            outcome = f"{verdict}: {case_id}"
+        case BrakeCommand(pull):
+            await set_brake(commit, pull=pull, by=str(event.account_id))
+            answer, outcome = texts.brake(pull), "brake"
+        case None:
+            raise Ignored("no command")
+    await _post(Kind.REPLY, event.message_id, event.room_id, answer, commit)
+    return outcome
+
+
+async def _decide(case_id: str, verdict: Verdict, by: str, commit: Commit, deps: Deps) -> Case:
+    return await decide(
+        case_id,
+        verdict,
+        by=by,
+        name_of=Members(commit).name_of,
+        strike_expires=deps.community.moderation.strike_expires,
+        commit=commit,
+    )
+
+
+async def _post(kind: Kind, subject: str, room_id: int, body: str, commit: Commit) -> None:
+    intent = Intent(
+        id=f"{kind}-{subject}-{room_id}",
+        worker="moderation",
+        kind=kind,
+        lane=Lane.REPLY if kind is Kind.REPLY else Lane.MODERATION,
+        subject=subject,
+        content=ChatContent(room_id=room_id, body=body),
+        created_at=commit.now,
+    )
+    await put(commit, intent)
+
+
+async def _warning_wanted(intent: Intent, commit: Commit, _: Deps) -> SendVerdict:
+    return await warning_still_wanted(intent, commit)
+
+
+async def _withdrawal_wanted(intent: Intent, commit: Commit, _: Deps) -> SendVerdict:
+    return await withdrawal_still_wanted(intent, commit)
+
+
+JOBS: Mapping[str, Job] = {}
+GUARDS: Mapping[Kind, Guard] = {Kind.WARNING: _warning_wanted, Kind.WITHDRAWAL: _withdrawal_wanted}

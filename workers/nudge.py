@@ -1,0 +1,318 @@
+"""Finds questions, follows their answers, and asks one member by name when an answer does not come by itself.
+
+Members see short invitations with a link and two ways out. Safe to run twice: a message is a question at most once, an
+invitation's id names question and person, and everything is looked at again in the moment of sending.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.clock import ActiveSeconds, Epoch
+from engine.errors import Ignored
+from engine.events import (
+    AskPassed,
+    MemberAsked,
+    MessageCreated,
+    MessageUpdated,
+    QuestionAnswered,
+    QuestionAsked,
+    ThanksGiven,
+)
+from engine.members.store import Members
+from engine.outbox import ChatContent, Drop, Go, Intent, Kind, Later, Verdict, put
+from engine.ports import Lane
+from engine.questions import rules, texts
+from engine.questions.hearing import hear, own_words
+from engine.questions.rules import (
+    Candidate,
+    Caps,
+    CloseThanked,
+    Heard,
+    OpenQuestion,
+    RecordAnswer,
+    RecordPass,
+    State,
+    Withdraw,
+)
+from engine.questions.store import Answer, Ask, Message, Question, Questions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.commit import Commit
+    from workers.runtime import Deps, Guard, Job
+
+BOARD = "board"
+
+
+async def on_message(event: MessageCreated, commit: Commit, deps: Deps) -> str:
+    """A new message: question, answer, thanks, pass, or none of these."""
+    heard, known_before = await _hear(event, 0, commit, deps)
+    if known_before is not None:
+        raise Ignored("known already")
+    return await _decide(event, heard, commit, deps)
+
+
+async def on_edit(event: MessageUpdated, commit: Commit, deps: Deps) -> str:
+    """An edited message: it may have become a question, or no longer be one. An unknown one is heard as new."""
+    heard, known_before = await _hear(event, event.updated_at, commit, deps)
+    if known_before is None:
+        return await _decide(event, heard, commit, deps)
+    if known_before.updated_at >= event.updated_at:
+        raise Ignored("a newer text is known")
+    questions = Questions(commit)
+    question = await questions.of_message(event.room_id, event.message_id)
+    if question is None and heard.is_question:
+        return await _open(event, heard, commit, deps)
+    if question is not None and question.state is State.OPEN and not heard.is_question:
+        return await _apply(Withdraw(question.id), event, commit)
+    return "skipped: nothing changed"
+
+
+async def _hear(
+    event: MessageCreated | MessageUpdated, updated_at: int, commit: Commit, deps: Deps
+) -> tuple[Heard, Message | None]:
+    """What the message says, and what was known of it."""
+    if deps.community.role_of(event.room_id) != BOARD:
+        raise Ignored("not a board")
+    heard = hear(
+        message_id=event.message_id,
+        author=event.account_id,
+        sent_at=event.sent_at,
+        body=event.body,
+        room_id=event.room_id,
+        can_answer=event.account_id not in await _staff(commit, deps, "vendor"),
+    )
+    if heard is None:
+        raise Ignored("a notice of Chatwork's")
+    message = Message(account_id=event.account_id, body=event.body, sent_at=event.sent_at, updated_at=updated_at)
+    known = await Questions(commit).remember(
+        event.room_id, event.message_id, message, heard.replies_to, deps.community.retention.messages
+    )
+    return heard, known
+
+
+async def _decide(event: MessageCreated | MessageUpdated, heard: Heard, commit: Commit, deps: Deps) -> str:
+    questions = await Questions(commit).in_room(event.room_id)
+    decisions = rules.on_message(heard, [question.known() for question in questions], deps.own_account_id)
+    outcomes = [
+        await _open(event, heard, commit, deps)
+        if isinstance(decision, OpenQuestion)
+        else await _apply(decision, event, commit)
+        for decision in decisions
+    ]
+    return ", ".join(outcomes) or "skipped: nothing to do"
+
+
+async def _apply(
+    decision: RecordAnswer | RecordPass | CloseThanked | Withdraw,
+    event: MessageCreated | MessageUpdated,
+    commit: Commit,
+) -> str:
+    questions = Questions(commit)
+    question = await questions.get(decision.question_id)
+    if question is None:
+        return "skipped: question forgotten"
+    match decision:
+        case RecordAnswer():
+            return _answer(question, event, questions, commit)
+        case RecordPass():
+            return _pass(question, event, questions, commit)
+        case CloseThanked():
+            return _thank(question, event, questions, commit)
+        case Withdraw():
+            questions.put(question.model_copy(update={"state": State.WITHDRAWN}))
+            commit.sleep("nudge", "ask", question.id)
+            commit.fact("question_withdrawn", question_id=question.id)
+            return f"withdrawn: {question.id}"
+
+
+async def _open(event: MessageCreated | MessageUpdated, heard: Heard, commit: Commit, deps: Deps) -> str:
+    questions = Questions(commit)
+    if await questions.of_message(event.room_id, event.message_id) is not None:
+        return "skipped: is a question already"
+    question = await questions.add(event.room_id, event.message_id, event.account_id, event.sent_at, heard.reason)
+    commit.publish(
+        QuestionAsked(
+            question_id=question.id,
+            room_id=event.room_id,
+            message_id=event.message_id,
+            account_id=event.account_id,
+            asked_at=event.sent_at,
+        )
+    )
+    commit.fact("question_opened", question_id=question.id, room_id=event.room_id, reason=heard.reason)
+    _wake_next_wave(question, commit, deps)
+    return f"opened: {question.id}, " + await _early_answers(question, commit, deps)
+
+
+async def _early_answers(question: Question, commit: Commit, deps: Deps) -> str:
+    """Webhooks come in any order: an answer may have arrived before its question."""
+    questions = Questions(commit)
+    vendors = await _staff(commit, deps, "vendor")
+    for reply_id, reply in await questions.replies(question.room_id, question.message_id):
+        heard = hear(
+            message_id=reply_id,
+            author=reply.account_id,
+            sent_at=reply.sent_at,
+            body=reply.body,
+            room_id=question.room_id,
+            can_answer=reply.account_id not in vendors,
+        )
+        if heard is not None and rules.answered_by(heard, [question.known()], deps.own_account_id):
+            event = MessageCreated(
+                room_id=question.room_id,
+                message_id=reply_id,
+                account_id=reply.account_id,
+                body=reply.body,
+                sent_at=reply.sent_at,
+            )
+            return _answer(question, event, questions, commit)
+    return "waiting"
+
+
+def _answer(question: Question, event: MessageCreated | MessageUpdated, questions: Questions, commit: Commit) -> str:
+    known = question.known()
+    if event.account_id in known.answerers:
+        return f"skipped: {question.id} has an answer of theirs"
+    answer = Answer(account_id=event.account_id, message_id=event.message_id, at=event.sent_at)
+    state = State.ANSWERED if question.state is State.OPEN else question.state
+    questions.put(question.model_copy(update={"answers": (*question.answers, answer), "state": state}))
+    commit.sleep("nudge", "ask", question.id)
+    was_asked = event.account_id in known.asked
+    commit.publish(
+        QuestionAnswered(
+            question_id=question.id,
+            message_id=event.message_id,
+            account_id=event.account_id,
+            was_asked=was_asked,
+            answered_at=event.sent_at,
+        )
+    )
+    commit.fact("question_answered", question_id=question.id, account_id=event.account_id, was_asked=was_asked)
+    return f"answered: {question.id}"
+
+
+def _pass(question: Question, event: MessageCreated | MessageUpdated, questions: Questions, commit: Commit) -> str:
+    asks = tuple(
+        ask.model_copy(update={"passed": True}) if ask.account_id == event.account_id else ask for ask in question.asks
+    )
+    questions.put(question.model_copy(update={"asks": asks}))
+    commit.publish(AskPassed(question_id=question.id, account_id=event.account_id, passed_at=event.sent_at))
+    commit.fact("ask_passed", question_id=question.id, account_id=event.account_id)
+    if question.state is State.OPEN:
+        commit.wake("nudge", "ask", question.id, commit.now)
+    return f"passed: {question.id}"
+
+
+def _thank(question: Question, event: MessageCreated | MessageUpdated, questions: Questions, commit: Commit) -> str:
+    questions.put(question.model_copy(update={"state": State.THANKED}))
+    commit.sleep("nudge", "ask", question.id)
+    helpers = tuple(sorted({answer.account_id for answer in question.answers}))
+    commit.publish(
+        ThanksGiven(question_id=question.id, account_id=event.account_id, helpers=helpers, thanked_at=event.sent_at)
+    )
+    commit.fact("question_thanked", question_id=question.id, helpers=len(helpers))
+    return f"thanked: {question.id}"
+
+
+def _wake_next_wave(question: Question, commit: Commit, deps: Deps) -> None:
+    """Set the due time of the next wave; after the last one there is none."""
+    for wave in deps.community.nudge.waves:
+        due = deps.hours.add(Epoch(question.asked_at), ActiveSeconds(wave))
+        if due is not None and due > commit.now:
+            commit.wake("nudge", "ask", question.id, due)
+            return
+
+
+async def ask(question_id: str, commit: Commit, deps: Deps) -> str:
+    """A wave is due: ask one member, unless the question no longer needs it."""
+    questions = Questions(commit)
+    question = await questions.get(question_id)
+    if question is None or question.state is not State.OPEN:
+        raise Ignored("needs no invitation any more")
+    active = deps.hours.next_active(commit.now)
+    if active is None:
+        raise Ignored("the calendar has no active hours")
+    if active > commit.now:
+        commit.wake("nudge", "ask", question_id, active)
+        return "later: outside active hours"
+    _wake_next_wave(question, commit, deps)
+    members = Members(commit)
+    roster = await members.in_rooms([question.room_id])
+    caps = Caps(deps.community.nudge.asks_per_day, deps.community.nudge.asks_per_week)
+    chosen = rules.choose(question.known(), await _candidates(roster, members, commit, deps), caps, commit.now)
+    if chosen is None:
+        commit.fact("ask_suppressed", question_id=question_id, reason="nobody free")
+        return "skipped: nobody free"
+    return await _invite(question, chosen.account_id, commit)
+
+
+async def _invite(question: Question, account_id: int, commit: Commit) -> str:
+    questions, members = Questions(commit), Members(commit)
+    message = await questions.message(question.room_id, question.message_id)
+    person = (await members.look_up([account_id])).get(account_id)
+    if message is None or person is None:
+        raise Ignored("its text or the member is forgotten")
+    await members.invite(account_id)
+    questions.put(question.model_copy(update={"asks": (*question.asks, Ask(account_id=account_id, at=commit.now))}))
+    body = texts.invitation(account_id, person.name, question.room_id, question.message_id, own_words(message.body))
+    intent = Intent(
+        id=f"ask-{question.id}-{account_id}",
+        worker="nudge",
+        kind=Kind.ASK,
+        lane=Lane.NUDGE,
+        subject=question.id,
+        person=account_id,
+        content=ChatContent(room_id=question.room_id, body=body),
+        created_at=commit.now,
+        then=(MemberAsked(question_id=question.id, account_id=account_id),),
+    )
+    await put(commit, intent)
+    return f"asked: {account_id}"
+
+
+async def _candidates(roster: Mapping[int, str], members: Members, commit: Commit, deps: Deps) -> list[Candidate]:
+    people = await members.look_up(roster)
+    invited = await members.invitations(people)
+    staff = await _staff(commit, deps, "vendor", "admin") | {deps.own_account_id}
+    return [
+        Candidate(
+            account_id=account_id,
+            asked_at=invited[account_id],
+            paused_until=person.paused_until,
+            may_be_asked=account_id not in staff and roster[account_id] != "readonly",
+        )
+        for account_id, person in people.items()
+    ]
+
+
+async def _staff(commit: Commit, deps: Deps, *roles: str) -> set[int]:
+    """Accounts in the rooms of these roles; in a vendor's room the admins are no vendors."""
+    members = Members(commit)
+    admins = set(await members.in_rooms(deps.community.rooms_of("admin")))
+    vendors = set(await members.in_rooms(deps.community.rooms_of("vendor"))) - admins
+    return (vendors if "vendor" in roles else set()) | (admins if "admin" in roles else set())
+
+
+async def still_wanted(intent: Intent, commit: Commit, deps: Deps) -> Verdict:
+    """At the moment of sending: still open, the person not paused, the hour active? What is dropped does not count."""
+    questions, members = Questions(commit), Members(commit)
+    question = await questions.get(intent.subject)
+    if question is None or intent.person is None:
+        return Drop("forgotten")
+    person = await members.get(intent.person)
+    paused_until = person.paused_until if person else 0.0
+    reason = rules.may_still_ask(question.known(), paused_until, commit.now)
+    if reason is not None:
+        kept = tuple(ask for ask in question.asks if ask.account_id != intent.person)
+        questions.put(question.model_copy(update={"asks": kept}))
+        await members.take_back_invitation(intent.person, intent.created_at)
+        return Drop(reason)
+    active = deps.hours.next_active(commit.now)
+    return Go() if active == commit.now else Later(active or Epoch(commit.now + rules.WEEK), "outside active hours")
+
+
+JOBS: Mapping[str, Job] = {"ask": ask}
+GUARDS: Mapping[Kind, Guard] = {Kind.ASK: still_wanted}
