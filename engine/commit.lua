@@ -1,0 +1,45 @@
+-- The one atomic write. Nothing is written unless every version still holds and the entry was not yet acknowledged.
+-- KEYS[1] stream; the other keys travel in ARGV and all share KEYS[1]'s hash tag.
+-- ARGV: versions  n, then n * (key, version)
+--       ack       group, entry id           (both empty: nothing to acknowledge)
+--       writes    n, then n * (words, command, key, ...)
+--       events    ttl of the seen mark in ms, n, then n * (seen key, envelope)
+-- Returns { "conflict" } | { "acknowledged" } | { "done", 1|0 for each event: was it new? }
+local at = 0
+local function take()
+  at = at + 1
+  return ARGV[at]
+end
+
+for _ = 1, tonumber(take()) do
+  local key, version = take(), take()
+  if (redis.call('HGET', key, 'v') or '0') ~= version then
+    return { 'conflict' }
+  end
+end
+
+local group, entry = take(), take()
+if group ~= '' and redis.call('XACK', KEYS[1], group, entry) == 0 then
+  return { 'acknowledged' }
+end
+
+for _ = 1, tonumber(take()) do
+  local words = {}
+  for i = 1, tonumber(take()) do
+    words[i] = take()
+  end
+  redis.call(unpack(words))
+end
+
+local reply = { 'done' }
+local ttl = take()
+for _ = 1, tonumber(take()) do
+  local seen, envelope = take(), take()
+  if redis.call('SET', seen, '1', 'NX', 'PX', ttl) then
+    redis.call('XADD', KEYS[1], '*', 'e', envelope)
+    reply[#reply + 1] = 1
+  else
+    reply[#reply + 1] = 0
+  end
+end
+return reply

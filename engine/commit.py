@@ -1,0 +1,257 @@
+"""One handler, one atomic write.
+
+A handler reads through a `Commit`, which remembers the versions of what it read, and collects what it wants written:
+records, index entries, follow-up events, wakes. `Database.apply` then runs `commit.lua`: check the versions,
+acknowledge the entry, write. So an event counts exactly once in Redis, whatever dies when: before the script nothing
+has happened, after it everything has, and a second consumer of the same entry finds it acknowledged.
+
+    {c}:<record>      hash  v = version, d = the record as JSON
+    {c}:wakes:<worker> zset  due times; members `job|argument`
+    {c}:seen:<id>     string  an event id that was published (expires)
+    {c}:events        stream  field e = envelope
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib import resources
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from engine.clock import DAY, Epoch
+from engine.errors import Transient
+from engine.events import AnyEvent, Envelope, envelope
+from engine.log import get_logger
+from engine.ports import Wake, Wakes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from redis.asyncio import Redis
+
+    from engine.keys import Keys
+
+log = get_logger()
+
+SEEN_FOR = 30 * DAY
+"""How long a published id is remembered; webhooks older than `ingress.webhook.TOO_OLD` are not published any more."""
+
+AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError, OSError)
+
+
+class Record(BaseModel):
+    """A stored thing. Unknown fields are kept out, so that a changed shape is noticed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Applied(StrEnum):
+    """How `Database.apply` ended."""
+
+    DONE = "done"
+    CONFLICT = "conflict"
+    ACKNOWLEDGED = "acknowledged"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A stream entry that a commit acknowledges."""
+
+    group: str
+    entry_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A log line that is true only once the commit is."""
+
+    name: str
+    fields: dict[str, object]
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Translate "Redis is away" into `Transient`; a wrong command stays a bug."""
+    try:
+        yield
+    except AWAY as error:
+        raise Transient(f"redis_away: {type(error).__name__}") from error
+    except ResponseError as error:
+        if str(error).startswith(("MISCONF", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED")):
+            raise Transient("redis_cannot_write") from error
+        raise
+    except RedisError as error:
+        raise Transient(f"redis: {type(error).__name__}") from error
+
+
+@dataclass(slots=True)
+class Commit:
+    """What one handler read and wants written. Nothing happens before `Database.apply`."""
+
+    db: Database
+    now: Epoch
+    trace: str | None = None
+    versions: dict[str, int] = field(default_factory=dict)
+    writes: list[tuple[str, ...]] = field(default_factory=list)
+    events: list[Envelope] = field(default_factory=list)
+    wakes: list[Wake] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+
+    async def read(self, key: str, model: type[R]) -> R | None:
+        """Read a record and remember its version; None if there is none."""
+        record, version = await self.db.read(key, model)
+        self.versions.setdefault(key, version)
+        return record
+
+    def write(self, key: str, record: Record, *, ttl: float | None = None) -> None:
+        """Replace a record that was read in this commit; `ttl` in seconds, None keeps it for good."""
+        version = self.versions[key] + 1
+        self.writes.append(("HSET", key, "v", str(version), "d", record.model_dump_json()))
+        if ttl is not None:
+            self.writes.append(("PEXPIRE", key, str(int(ttl * 1000))))
+
+    def erase(self, key: str) -> None:
+        """Delete a key."""
+        self.writes.append(("DEL", key))
+
+    def include(self, key: str, *members: str) -> None:
+        """Add to a set."""
+        self.writes.append(("SADD", key, *members))
+
+    def exclude(self, key: str, *members: str) -> None:
+        """Take out of a set."""
+        self.writes.append(("SREM", key, *members))
+
+    def rank(self, key: str, member: str, score: float) -> None:
+        """Put into a sorted set."""
+        self.writes.append(("ZADD", key, repr(float(score)), member))
+
+    def unrank(self, key: str, member: str) -> None:
+        """Take out of a sorted set."""
+        self.writes.append(("ZREM", key, member))
+
+    def expire(self, key: str, seconds: float) -> None:
+        """Let a key vanish after `seconds`."""
+        self.writes.append(("PEXPIRE", key, str(int(seconds * 1000))))
+
+    def publish(self, event: AnyEvent) -> None:
+        """Add a follow-up event; it inherits the trace."""
+        self.events.append(envelope(event, now=self.now, trace=self.trace))
+
+    def wake(self, worker: str, job: str, argument: str, at: Epoch) -> None:
+        """Have `worker` run `job(argument)` at `at`; the due time is part of the commit, so it cannot be lost."""
+        self.rank(self.db.keys.wakes(worker), f"{job}|{argument}", at)
+        self.wakes.append(Wake(worker, job, argument, at))
+
+    def sleep(self, worker: str, job: str, argument: str) -> None:
+        """Take a due time back."""
+        self.unrank(self.db.keys.wakes(worker), f"{job}|{argument}")
+
+    def fact(self, name: str, **fields: object) -> None:
+        """Log `name` once this commit has happened."""
+        self.facts.append(Fact(name, fields))
+
+
+class Database:
+    """Records and commits on Redis. Raises `Transient` while Redis is away."""
+
+    def __init__(self, redis: Redis, keys: Keys, wakes: Wakes) -> None:
+        self.redis = redis
+        self.keys = keys
+        self._wakes = wakes
+        self._script = redis.register_script(resources.files("engine").joinpath("commit.lua").read_text())
+
+    async def read(self, key: str, model: type[R]) -> tuple[R | None, int]:
+        """Return a record and its version (None, 0 if there is none)."""
+        with redis_errors():
+            version, data = await self.redis.hmget(key, ["v", "d"])  # type: ignore[misc]  # redis-py types both of its clients at once
+        return (model.model_validate_json(data), int(version)) if data is not None else (None, 0)
+
+    async def read_many(self, keys: Sequence[str], model: type[R]) -> list[R | None]:
+        """Read records without their versions, in the order of `keys`: to look at, not to change."""
+        if not keys:
+            return []
+        with redis_errors():
+            pipe = self.redis.pipeline(transaction=False)
+            for key in keys:
+                pipe.hget(key, "d")
+            found = await pipe.execute()
+        return [model.model_validate_json(data) if data is not None else None for data in found]
+
+    async def members(self, key: str) -> set[str]:
+        """Members of a set."""
+        with redis_errors():
+            found = await self.redis.smembers(key)  # type: ignore[misc]  # as above
+        return {str(member) for member in found}
+
+    async def ranked(self, key: str, *, low: float | None = None, high: float | None = None) -> list[str]:
+        """Members of a sorted set by score, lowest first."""
+        with redis_errors():
+            found = await self.redis.zrangebyscore(
+                key, "-inf" if low is None else low, "+inf" if high is None else high
+            )
+        return [str(member) for member in found]
+
+    async def next_number(self, name: str) -> int:
+        """Return a number that was never given out under this name; a commit that fails leaves a hole."""
+        with redis_errors():
+            return int(await self.redis.incr(self.keys("number", name)))
+
+    def commit(self, now: Epoch, trace: str | None = None) -> Commit:
+        """Begin collecting."""
+        return Commit(self, now, trace)
+
+    async def apply(self, commit: Commit, ack: Entry | None = None) -> tuple[Applied, list[bool]]:
+        """Run the atomic script. Returns how it ended and, for each event, whether it was new."""
+        words = [*_versions(commit), ack.group if ack else "", ack.entry_id if ack else ""]
+        words += [*_writes(commit), *self._events(commit)]
+        with redis_errors():
+            reply = await self._script(keys=[self.keys.stream], args=words)
+        applied = Applied(_text(reply[0]))
+        if applied is Applied.DONE:
+            for fact in commit.facts:
+                log.info(fact.name, **fact.fields)
+            await self._start(commit.wakes)
+        return applied, [flag == 1 for flag in reply[1:]]
+
+    async def _start(self, wakes: Sequence[Wake]) -> None:
+        """Hand the wakes over; one that is lost here is found again by the sweep, so the commit stands either way."""
+        try:
+            for wake in wakes:
+                await self._wakes.wake(wake)
+        except Transient as away:
+            log.warning("wakes_left_to_sweep", reason=away.reason)
+
+    def _events(self, commit: Commit) -> Iterator[str]:
+        yield str(int(SEEN_FOR * 1000))
+        yield str(len(commit.events))
+        for event in commit.events:
+            yield self.keys.seen(event.event_id)
+            yield event.model_dump_json()
+
+
+def _text(word: str | bytes) -> str:
+    return word.decode() if isinstance(word, bytes) else word
+
+
+def _versions(commit: Commit) -> Iterator[str]:
+    yield str(len(commit.versions))
+    for key, version in commit.versions.items():
+        yield key
+        yield str(version)
+
+
+def _writes(commit: Commit) -> Iterator[str]:
+    yield str(len(commit.writes))
+    for write in commit.writes:
+        yield str(len(write))
+        yield from write

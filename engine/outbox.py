@@ -1,0 +1,187 @@
+"""Things to be sent. How they are sent exactly once stands in `engine/sender.py`.
+
+An intent is written by the same commit that decided it. `pending -> sending -> sent | dropped | dead`:
+
+* `sending` is committed before the attempt, so only one process makes it and a crash leaves a trace;
+* an intent found in `sending` may have been sent: its channel looks for it first (Chatwork has no idempotency key);
+* the guard is asked at the moment of acting: is the question still open, the person not paused, the brake off?
+
+    {c}:intent:<id>   record  an intent (expires 30 days after its end)
+    {c}:brake         record  present while nothing may be sent
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.clock import DAY, HOUR, MINUTE, Epoch
+from engine.commit import Commit, Record
+from engine.events import AnyEvent
+from engine.ports import Lane
+
+if TYPE_CHECKING:
+    from engine.keys import Keys
+
+CHAT_DELAYS = (2.0, 5.0, 15.0, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR)
+"""Waits between attempts to post to Chatwork, seconds; the other side's own wish (`retry_after`) goes first."""
+
+KEPT = 30 * DAY
+"""How long an ended intent can still be looked up."""
+
+
+class Kind(StrEnum):
+    """What is said: decides the log line."""
+
+    ASK = "ask"
+    CASE_CARD = "case_card"
+    WARNING = "warning"
+    REPLY = "reply"
+    ACKNOWLEDGEMENT = "acknowledgement"
+
+
+FACTS: Mapping[Kind, tuple[str, str]] = {
+    Kind.ASK: ("ask_sent", "ask_suppressed"),
+    Kind.CASE_CARD: ("case_card_sent", "case_card_dropped"),
+    Kind.WARNING: ("warning_sent", "warning_dropped"),
+    Kind.REPLY: ("reply_sent", "reply_dropped"),
+    Kind.ACKNOWLEDGEMENT: ("acknowledgement_sent", "acknowledgement_withheld"),
+}
+"""Log names for an intent that was sent, and for one that was dropped (with `reason`)."""
+
+
+class ChatContent(BaseModel):
+    """A Chatwork message."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    channel: Literal["chat"] = "chat"
+    room_id: int
+    body: str
+
+
+class VendorContent(BaseModel):
+    """A Standard Webhooks message to a vendor: `type`, `data` with identifiers only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    channel: Literal["vendor"] = "vendor"
+    vendor_id: str
+    type: str
+    data: dict[str, str]
+
+
+Content = Annotated[ChatContent | VendorContent, Field(discriminator="channel")]
+
+
+class State(StrEnum):
+    """Where an intent is."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    DROPPED = "dropped"
+    DEAD = "dead"
+
+
+class Intent(Record):
+    """Something to be sent. `subject` is what it is about (a question, case or referral id); `person` whom it asks."""
+
+    id: str
+    worker: str
+    kind: Kind
+    lane: Lane
+    subject: str
+    person: int | None = None
+    content: Content
+    created_at: float
+    state: State = State.PENDING
+    attempts: int = 0
+    attempted_at: float | None = None  # the first attempt: from here on it may stand in the room
+    lease_until: float | None = None  # in `sending`: until then another process is at it
+    receipt: str | None = None
+    reason: str | None = None
+    then: tuple[AnyEvent, ...] = ()
+    trace: str | None = None
+
+
+class Brake(Record):
+    """Present while nothing may be sent."""
+
+    pulled_at: float
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The guard agrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """No longer wanted; `reason` from the guard's closed list."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not now, but at `at`."""
+
+    at: Epoch
+    reason: str
+
+
+Verdict = Go | Drop | Later
+Guard = Callable[[Intent, Commit], Awaitable[Verdict]]
+"""Reads through the commit, so that what it saw must still hold when `sending` is written."""
+
+
+class Channel(Protocol):
+    """A way out. Raises `Transient` (with `maybe_done` when the other side may have acted) or `Permanent`."""
+
+    delays: tuple[float, ...]
+
+    async def send(self, intent: Intent) -> str:
+        """Send; returns a receipt (a message id, a status)."""
+        ...
+
+    async def find(self, intent: Intent) -> str | None:
+        """Receipt of an earlier attempt, None if it certainly failed. Raises `Permanent` if that is unknowable."""
+        ...
+
+
+def intent_key(keys: Keys, intent_id: str) -> str:
+    """Key of an intent."""
+    return keys("intent", intent_id)
+
+
+def brake_key(keys: Keys) -> str:
+    """Key of the brake."""
+    return keys("brake")
+
+
+async def put(commit: Commit, intent: Intent, *, at: Epoch | None = None) -> bool:
+    """Write an intent into a commit, due at `at` (now); False if this id was written before: it is sent only once."""
+    key = intent_key(commit.db.keys, intent.id)
+    if await commit.read(key, Intent) is not None:
+        return False
+    commit.write(key, intent.model_copy(update={"trace": commit.trace}))
+    commit.wake(intent.worker, "deliver", intent.id, at or commit.now)
+    return True
+
+
+async def redrive(commit: Commit, intent_id: str) -> bool:
+    """Give a dead intent a second life; False if there is none."""
+    key = intent_key(commit.db.keys, intent_id)
+    intent = await commit.read(key, Intent)
+    if intent is None or intent.state is not State.DEAD:
+        return False
+    # attempts begin anew; it was dead because it failed or is unknowable, and a person has looked since
+    commit.write(
+        key, intent.model_copy(update={"state": State.PENDING, "attempts": 0, "reason": None, "lease_until": None})
+    )
+    commit.wake(intent.worker, "deliver", intent.id, commit.now)
+    return True

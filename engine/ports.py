@@ -1,0 +1,82 @@
+"""What the engine needs from outside, as narrow interfaces; adapters stand in `chatwork/`, `referrals/`, `outbox`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from engine.clock import Epoch
+
+
+class Lane(StrEnum):
+    """Classes of requests, most important first: when the budget runs low, the later ones wait."""
+
+    MODERATION = "moderation"
+    REPLY = "reply"
+    NUDGE = "nudge"
+    DIGEST = "digest"
+    KEEPER = "keeper"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as `GET /me` or a member list shows it."""
+
+    account_id: int
+    name: str
+    role: str = "member"
+
+
+@dataclass(frozen=True, slots=True)
+class PostedMessage:
+    """A message as the REST API shows it; times in epoch seconds."""
+
+    message_id: str
+    account_id: int
+    body: str
+    sent_at: int
+    updated_at: int
+
+
+class Chat(Protocol):
+    """Chatwork, as much of it as the engine uses. Every method raises `Transient` or `Permanent`."""
+
+    async def me(self) -> Account:
+        """Return the engine's own account."""
+        ...
+
+    async def members(self, room_id: int) -> list[Account]:
+        """Everybody in a room, with roles `admin`, `member`, `readonly`."""
+        ...
+
+    async def newest_messages(self, room_id: int) -> list[PostedMessage]:
+        """Return the newest (at most 100) messages of a room, oldest first."""
+        ...
+
+    async def direct_room(self, account_id: int) -> int | None:
+        """Room id of the direct chat with a contact, None if the account is no contact."""
+        ...
+
+    async def post(self, room_id: int, body: str, lane: Lane) -> str:
+        """Post a message; returns its message id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """`job(argument)` is due at `at` for `worker`."""
+
+    worker: str
+    job: str
+    argument: str
+    at: Epoch
+
+
+class Wakes(Protocol):
+    """Somebody who starts jobs in time. A lost wake is harmless: its due time is stored, a sweep finds it."""
+
+    async def wake(self, wake: Wake) -> None:
+        """Have the job run at its time or soon after. Raises `Transient`."""
+        ...

@@ -1,0 +1,42 @@
+"""Who cares about which event. Names are strings: `tests/test_completeness.py` checks that each is a real handler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.events import (
+    AskPassed,
+    Event,
+    MemberAsked,
+    MemberJoined,
+    MessageCreated,
+    MessageUpdated,
+    QuestionAnswered,
+    ReferralJoined,
+    ReferralReceived,
+    ThanksGiven,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WORKERS = ("nudge", "score", "referral", "moderation", "keeper")
+"""Every worker is a process, a consumer group, an arq queue, and a module `workers/<name>.py`."""
+
+ROUTES: Mapping[type[Event], Mapping[str, str]] = {
+    MessageCreated: {"nudge": "on_message", "referral": "on_message", "moderation": "on_message", "keeper": "on_hint"},
+    MessageUpdated: {"nudge": "on_edit", "referral": "on_message", "moderation": "on_message"},
+    MemberJoined: {"referral": "on_member_joined"},
+    MemberAsked: {"score": "on_member_asked"},
+    AskPassed: {"score": "on_ask_passed"},
+    QuestionAnswered: {"score": "on_question_answered"},
+    ThanksGiven: {"score": "on_thanks_given"},
+    ReferralReceived: {"referral": "on_referral_received"},
+    ReferralJoined: {"referral": "on_referral_joined"},
+}
+"""Event -> worker -> handler in `workers/<worker>.py`."""
+
+
+def handler_for(worker: str, event: Event) -> str | None:
+    """Name of the worker's handler for an event, None if it does not care."""
+    return ROUTES.get(type(event), {}).get(worker)

@@ -1,0 +1,271 @@
+"""How every worker runs its handlers and jobs: the one place that answers "done, ignore, again (when?), give up".
+
+A handler or job gets a `Commit`, returns its outcome in words, and has written nothing before `Database.apply`. Running
+one twice is therefore safe: the second run finds the entry acknowledged, or the versions changed, or nothing to do.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from pydantic import ValidationError
+
+from engine.clock import MINUTE, Clock, Epoch, after
+from engine.commit import Applied, Commit, Database, Entry, redis_errors
+from engine.dead import DeadLetter, bury, dead_key, unbury
+from engine.errors import Ignored, Permanent, Transient
+from engine.events import Envelope, MessageCreated, MessageUpdated, NewerVersion, parse_envelope
+from engine.log import get_logger
+from engine.routes import handler_for
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from engine.ports import Chat
+    from engine.sender import Sender
+    from engine.settings import Community
+    from engine.stream import Delivery
+
+log = get_logger()
+
+POISON_DELIVERIES = 3
+"""An entry whose handler raises a bug is handed over this often, then it is a dead letter."""
+
+JOB_TRIES = 5
+"""Attempts of a job that raises a bug."""
+
+JOB_DELAYS = (2.0, 10.0, MINUTE, 5 * MINUTE, 15 * MINUTE)
+"""Waits between attempts of a job, seconds; the last one repeats."""
+
+CONFLICTS = 20
+"""Runs of a handler in a row whose reads were changed by somebody else; far above what contention gives."""
+
+UNKNOWN_JOB_WAIT = MINUTE
+"""A job whose name this code does not know belongs to newer code: look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What handlers and jobs may use."""
+
+    db: Database
+    clock: Clock
+    community: Community
+    chat: Chat
+    own_account_id: int
+
+
+Handler = Callable[[Any, Commit, Deps], Awaitable[str]]
+"""`(event, commit, deps) -> outcome`; `Any` because each handler names its own event class."""
+
+Job = Callable[[str, Commit, Deps], Awaitable[str]]
+"""`(argument, commit, deps) -> outcome`."""
+
+
+class Runtime:
+    """Runs one worker's handlers and jobs."""
+
+    def __init__(self, worker: str, module: ModuleType, deps: Deps, sender: Sender) -> None:
+        self.worker = worker
+        self.deps = deps
+        self._module = module
+        self._sender = sender
+        self._jobs: Mapping[str, Job] = module.JOBS
+        self.periodic: Mapping[str, float] = getattr(module, "PERIODIC", {})
+
+    # -- events -------------------------------------------------------------------------------------------------------
+
+    async def handle(self, delivery: Delivery) -> str:
+        """Handle one entry; returns the outcome. Raises `Transient` while Redis is away: the entry stays pending."""
+        try:
+            told = parse_envelope(delivery.data)
+        except NewerVersion:
+            return self._say("event_left", "left for newer code", entry=delivery.entry.entry_id)
+        except ValidationError as error:
+            return await self._bury_event(delivery, None, "unreadable entry", str(error))
+        with structlog.contextvars.bound_contextvars(event_id=told.event_id, trace=told.trace):
+            return await self._handle_known(delivery, told)
+
+    async def _handle_known(self, delivery: Delivery, told: Envelope) -> str:
+        if delivery.times > POISON_DELIVERIES + 2:
+            return await self._bury_event(delivery, told, "handed over too often without an end", None)
+        try:
+            return await self._run_handler(told, delivery.entry)
+        except Ignored as ignored:
+            return await self._acknowledge(told, delivery.entry, f"ignored: {ignored.reason}")
+        except Permanent as failure:
+            return await self._bury_event(delivery, told, failure.reason, None)
+        except Transient:
+            raise
+        except Exception as bug:  # the consumer must go on, whatever a handler does
+            log.exception("handler_failed", delivery=delivery.times)
+            if delivery.times < POISON_DELIVERIES:
+                return "left to try again"
+            return await self._bury_event(delivery, told, type(bug).__name__, traceback.format_exc())
+
+    async def _run_handler(self, told: Envelope, entry: Entry | None) -> str:
+        """Run and commit, again while somebody else changes what was read."""
+        name = handler_for(self.worker, told.event)
+        if name is None or self._is_own(told):
+            return await self._acknowledge(told, entry, "not for us")
+        handler: Handler = getattr(self._module, name)
+        for _ in range(CONFLICTS):
+            commit = self.deps.db.commit(self.deps.clock.now(), told.trace)
+            outcome = await handler(told.event, commit, self.deps)
+            applied, _ = await self.deps.db.apply(commit, entry)
+            if applied is Applied.DONE:
+                return self._say("handled", outcome, handler=name)
+            if applied is Applied.ACKNOWLEDGED:
+                return self._say("handled", "done by somebody else", handler=name)
+        raise Transient("too many conflicts")
+
+    def _is_own(self, told: Envelope) -> bool:
+        """The engine's own posts come back as webhooks."""
+        match told.event:
+            case MessageCreated(account_id=author) | MessageUpdated(account_id=author):
+                return author == self.deps.own_account_id
+        return False
+
+    async def _acknowledge(self, told: Envelope, entry: Entry | None, outcome: str) -> str:
+        await self.deps.db.apply(self.deps.db.commit(self.deps.clock.now(), told.trace), entry)
+        return self._say("handled", outcome)
+
+    async def _bury_event(self, delivery: Delivery, told: Envelope | None, reason: str, trace: str | None) -> str:
+        commit = self.deps.db.commit(self.deps.clock.now(), told.trace if told else None)
+        letter = DeadLetter(
+            id=f"{self.worker}-{delivery.entry.entry_id}",
+            source="event",
+            worker=self.worker,
+            subject=delivery.data,
+            reason=reason,
+            traceback=trace,
+            died_at=commit.now,
+            trace=commit.trace,
+        )
+        await bury(commit, letter)
+        await self.deps.db.apply(commit, delivery.entry)
+        return f"dead: {reason}"
+
+    # -- jobs ---------------------------------------------------------------------------------------------------------
+
+    async def run_job(self, job: str, argument: str) -> str:
+        """Run `job(argument)`; it wakes itself again where that is its outcome. Raises `Transient` without Redis."""
+        with structlog.contextvars.bound_contextvars(job=job, argument=argument):
+            try:
+                outcome = await self._run_known_job(job, argument)
+            except Ignored as ignored:
+                outcome = await self._end_job(job, argument, f"ignored: {ignored.reason}")
+            except Permanent as failure:
+                outcome = await self._bury_job(job, argument, failure.reason, None)
+            except Transient as failure:
+                outcome = await self._again(job, argument, failure.reason, failure.retry_after)
+            except Exception as bug:  # a job must never stop the worker
+                log.exception("job_failed")
+                if await self._tries(job, argument) + 1 < JOB_TRIES:
+                    outcome = await self._again(job, argument, type(bug).__name__, None)
+                else:
+                    outcome = await self._bury_job(job, argument, type(bug).__name__, traceback.format_exc())
+            return self._say("job_ended", outcome)
+
+    async def _run_known_job(self, job: str, argument: str) -> str:
+        if job == "deliver":
+            return await self._sender.deliver(argument)
+        if job == "redrive":
+            return await self._redrive(argument)
+        run = self._jobs.get(job)
+        if run is None:
+            return await self._again(job, argument, "unknown job, left for newer code", UNKNOWN_JOB_WAIT)
+        for _ in range(CONFLICTS):
+            commit = self._ending(job, argument)
+            outcome = await run(argument, commit, self.deps)
+            if job in self.periodic:
+                commit.wake(self.worker, job, argument, after(self.deps.clock.now(), self.periodic[job]))
+            if (await self.deps.db.apply(commit))[0] is Applied.DONE:
+                return outcome
+        raise Transient("too many conflicts")
+
+    def _ending(self, job: str, argument: str) -> Commit:
+        """A commit in which the job's due time is over; the job may set a new one."""
+        commit = self.deps.db.commit(self.deps.clock.now())
+        commit.sleep(self.worker, job, argument)
+        commit.writes.append(("HDEL", self._tries_key, f"{job}|{argument}"))
+        return commit
+
+    async def _end_job(self, job: str, argument: str, outcome: str) -> str:
+        await self.deps.db.apply(self._ending(job, argument))
+        return outcome
+
+    async def _again(self, job: str, argument: str, reason: str, retry_after: float | None) -> str:
+        tries = await self._count_try(job, argument)
+        wait = JOB_DELAYS[min(tries, len(JOB_DELAYS)) - 1] if retry_after is None else retry_after
+        commit = self.deps.db.commit(self.deps.clock.now())
+        commit.wake(self.worker, job, argument, after(commit.now, wait))
+        await self.deps.db.apply(commit)
+        return f"again in {wait:.1f} s: {reason}"
+
+    async def _bury_job(self, job: str, argument: str, reason: str, trace: str | None) -> str:
+        commit = self._ending(job, argument)
+        letter = DeadLetter(
+            id=f"job-{self.worker}-{job}-{argument}",
+            source="job",
+            worker=self.worker,
+            subject=f"{job}|{argument}",
+            reason=reason,
+            traceback=trace,
+            died_at=commit.now,
+        )
+        await bury(commit, letter)
+        if job in self.periodic:
+            commit.wake(self.worker, job, argument, after(commit.now, self.periodic[job]))
+        await self.deps.db.apply(commit)
+        return f"dead: {reason}"
+
+    async def _redrive(self, letter_id: str) -> str:
+        """Give the event of a dead letter to this worker again, outside the stream."""
+        letter, _ = await self.deps.db.read(dead_key(self.deps.db.keys, letter_id), DeadLetter)
+        if letter is None or letter.source != "event":
+            raise Ignored("no such dead letter")
+        outcome = await self._run_handler(parse_envelope(letter.subject), None)
+        commit = self._ending("redrive", letter_id)
+        unbury(commit, letter_id)
+        await self.deps.db.apply(commit)
+        return outcome
+
+    # -- due times ----------------------------------------------------------------------------------------------------
+
+    async def seed_periodic(self) -> None:
+        """Make sure every periodic job has a due time, also in an empty database."""
+        commit = self.deps.db.commit(self.deps.clock.now())
+        due = set(await self.deps.db.ranked(self.deps.db.keys.wakes(self.worker)))
+        for job in self.periodic:
+            if f"{job}|" not in due:
+                commit.wake(self.worker, job, "", commit.now)
+        if commit.wakes:
+            await self.deps.db.apply(commit)
+
+    async def due(self, until: Epoch) -> list[tuple[str, str]]:
+        """Jobs and arguments whose time came at `until` or before, earliest first."""
+        found = await self.deps.db.ranked(self.deps.db.keys.wakes(self.worker), high=until)
+        return [(job, argument) for job, _, argument in (member.partition("|") for member in found)]
+
+    @property
+    def _tries_key(self) -> str:
+        return self.deps.db.keys("tries", self.worker)
+
+    async def _tries(self, job: str, argument: str) -> int:
+        with redis_errors():
+            counted = await self.deps.db.redis.hget(self._tries_key, f"{job}|{argument}")  # type: ignore[misc]
+        return int(counted or 0)
+
+    async def _count_try(self, job: str, argument: str) -> int:
+        with redis_errors():
+            counted = await self.deps.db.redis.hincrby(self._tries_key, f"{job}|{argument}", 1)  # type: ignore[misc]
+        return int(counted)
+
+    def _say(self, what: str, outcome: str, **fields: object) -> str:
+        log.debug(what, outcome=outcome, **fields)
+        return outcome
