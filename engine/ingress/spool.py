@@ -22,7 +22,7 @@ from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from engine.errors import EngineError
+from engine.errors import Transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ MARKER: Final = b"\xffYR\xfe"
 CHUNK: Final = 1 << 16
 
 
-class SpoolFailed(EngineError):
+class SpoolFailed(Transient):
     """The disk did not keep what it was given; nothing of it counts as stored."""
 
 
