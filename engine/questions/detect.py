@@ -1,0 +1,229 @@
+"""Is this message a question that expects an answer? Rules of Japanese grammar, no memory of sentences.
+
+Each of the writer's own sentences is looked at by itself, mostly at its end, where Japanese says what a sentence is
+for. What only looks like a question (a greeting, an echo, advice, a sigh) is told apart first. A message asks when one
+of its sentences does, unless the message as a whole takes that back: it is solved, an advert, an announcement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from engine.chatwork.markup import Parsed, parse
+from engine.questions import phrases
+from engine.sentences import Sentence, hide_spoken, normalise, sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_ASKS_FROM = 0.5
+_LONGEST_PASS = 40
+
+
+class Reason(StrEnum):
+    """Why a message counts as a question, or does not."""
+
+    TAGGED = "tagged"
+    TOLD = "asks to be told"
+    ENDING = "ends like a question"
+    MARK = "question mark"
+    TROUBLE = "seeks advice"
+    SHORT = "short question"
+
+    RETRACTED = "tagged as no question"
+    SYSTEM = "system message"
+    GREETING = "greeting"
+    ECHO = "echoes what was said"
+    SUGGESTION = "suggests"
+    HEDGE = "hedged opinion"
+    RHETORICAL = "rhetorical"
+    SELF_TALK = "talks to oneself"
+    REPORTED = "reports a question"
+    REQUEST = "asks to do something"
+    OFFER = "offers help"
+    REPEATED = "repeats the question it answers"
+    SOLVED = "already solved"
+    ADVERT = "advert"
+    ANNOUNCEMENT = "announcement"
+    STATEMENT = "asks nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`confidence` from 0 (surely none) to 1 (surely a question); `is_question` from one half on."""
+
+    is_question: bool
+    confidence: float
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    reason: Reason
+    confidence: float
+
+    @property
+    def asks(self) -> bool:
+        return self.confidence >= _ASKS_FROM
+
+
+_NOTHING = _Finding(Reason.STATEMENT, 0.05)
+
+# In this order: who asks to be told something asks, however softly it is put.
+_NOT_ASKING = (
+    (Reason.GREETING, phrases.GREETING),
+    (Reason.ECHO, phrases.ECHO),
+    (Reason.SUGGESTION, phrases.SUGGESTION),
+    (Reason.HEDGE, phrases.HEDGE),
+    (Reason.RHETORICAL, phrases.RHETORICAL),
+    (Reason.REQUEST, phrases.REQUEST),
+    (Reason.SUGGESTION, phrases.INVITATION),
+)
+_WHOLE = (
+    (Reason.ADVERT, phrases.ADVERT),
+    (Reason.ANNOUNCEMENT, phrases.ANNOUNCEMENT),
+)
+
+
+def judge(body: str) -> Judgement:
+    """Judge a message body as Chatwork gives it, notation included."""
+    parsed = parse(body)
+    text = normalise(parsed.text)
+    finding = _by_tag(text) or _by_frame(parsed) or _by_whole(text) or _by_sentences(text, answers=_answers(parsed))
+    return Judgement(finding.asks, finding.confidence, finding.reason)
+
+
+def is_thanks(body: str) -> bool:
+    """Whether the message thanks for something received, not in advance."""
+    return any(_thanks(sentence) for sentence in _own_sentences(body))
+
+
+def is_solved(body: str) -> bool:
+    """Whether the asker says that the matter is settled, in words or by thanking, and asks nothing more."""
+    own = _own_sentences(body)
+    settled = any(_thanks(sentence) or phrases.SOLVED.search(sentence.text) for sentence in own)
+    still_open = any(phrases.UNSOLVED.search(sentence.text) for sentence in own)
+    return settled and not still_open and not judge(body).is_question
+
+
+def is_withdrawn(body: str) -> bool:
+    """Whether the message carries the tag that it is no question: `#質問ではない`."""
+    return phrases.NO_QUESTION_TAG.search(normalise(parse(body).text)) is not None
+
+
+def is_pass(body: str) -> bool:
+    """Whether somebody asked says "not me": `パス`, `わかりません、パスします`. Short messages only."""
+    own = _own_sentences(body)
+    return (
+        sum(len(sentence.text) for sentence in own) <= _LONGEST_PASS
+        and any(phrases.PASS.search(sentence.text) for sentence in own)
+        and not any(sentence.asks for sentence in own)
+    )
+
+
+def _own_sentences(body: str) -> tuple[Sentence, ...]:
+    return sentences(hide_spoken(normalise(parse(body).text)))
+
+
+def _thanks(sentence: Sentence) -> bool:
+    return bool(phrases.THANKS.search(sentence.text)) and not phrases.THANKS_IN_ADVANCE.search(sentence.text)
+
+
+def _answers(parsed: Parsed) -> bool:
+    return bool(parsed.replies or parsed.quotes)
+
+
+def _by_tag(text: str) -> _Finding | None:
+    if phrases.NO_QUESTION_TAG.search(text):
+        return _Finding(Reason.RETRACTED, 0.0)
+    if phrases.QUESTION_TAG.search(text):
+        return _Finding(Reason.TAGGED, 1.0)
+    return None
+
+
+def _by_frame(parsed: Parsed) -> _Finding | None:
+    return _Finding(Reason.SYSTEM, 0.0) if parsed.is_system else None
+
+
+def _by_whole(text: str) -> _Finding | None:
+    return next((_Finding(reason, 0.2) for reason, pattern in _WHOLE if pattern.search(text)), None)
+
+
+def _by_sentences(text: str, *, answers: bool) -> _Finding:
+    """Return the strongest finding; a sentence that says "solved" closes what was asked before it."""
+    own = sentences(hide_spoken(text))
+    found = [_NOTHING]
+    for position, sentence in enumerate(own):
+        if phrases.SELF_SOLVED.search(sentence.text):
+            found = [_Finding(Reason.SOLVED, 0.1)]
+            continue
+        found.append(_sentence(sentence, own[position + 1 :][:1], answers=answers, first=position == 0))
+    if len(own) == 1 and not found[-1].asks and found[-1].reason is Reason.STATEMENT:
+        found.append(_alone(own[0]))
+    return max(found, key=lambda finding: finding.confidence)
+
+
+def _sentence(sentence: Sentence, following: Sequence[Sentence], *, answers: bool, first: bool) -> _Finding:
+    text = sentence.text
+    if any(phrases.REPORTED.match(after.text) for after in following) and sentence.asks:
+        return _Finding(Reason.REPORTED, 0.15)
+    if phrases.OFFER.search(text):
+        return _Finding(Reason.OFFER, 0.1)
+    if phrases.TELL.search(text) and not phrases.TOLD.search(text):
+        return _Finding(Reason.TOLD, 0.9)
+    for reason, pattern in _NOT_ASKING:
+        if pattern.search(text):
+            return _Finding(reason, 0.2)
+    if first and _repeats(sentence, following, answers=answers):
+        return _Finding(Reason.REPEATED, 0.3)
+    return _ending(sentence)
+
+
+def _ending(sentence: Sentence) -> _Finding:
+    asks_what = phrases.WHAT.search(sentence.text) is not None
+    if sentence.exclaims and not asks_what and _is_surprise(sentence):
+        return _Finding(Reason.ECHO, 0.3)
+    judge_ending = _marked if sentence.asks else _unmarked
+    return judge_ending(sentence.text, asks_what=asks_what)
+
+
+def _is_surprise(sentence: Sentence) -> bool:
+    if sentence.asks:
+        return not phrases.POLITE_ENDING.search(sentence.text)
+    return phrases.SURPRISE.search(sentence.text) is not None
+
+
+def _unmarked(text: str, *, asks_what: bool) -> _Finding:
+    if phrases.GUESS.search(text) and not asks_what:
+        return _Finding(Reason.SELF_TALK, 0.4)
+    if phrases.POLITE_ENDING.search(text):
+        return _Finding(Reason.ENDING, 0.85)
+    if asks_what and phrases.OPEN_ENDING.search(text):
+        return _Finding(Reason.ENDING, 0.75)
+    if phrases.TROUBLE.search(text):
+        return _Finding(Reason.TROUBLE, 0.6)
+    return _Finding(Reason.SELF_TALK, 0.3) if phrases.SELF_TALK.search(text) else _NOTHING
+
+
+def _marked(text: str, *, asks_what: bool) -> _Finding:
+    if phrases.WISH_TO_ONESELF.search(text):
+        return _Finding(Reason.SELF_TALK, 0.4)
+    if phrases.TAG_ENDING.search(text) and not asks_what:
+        return _Finding(Reason.RHETORICAL, 0.4)
+    return _Finding(Reason.MARK, 0.95 if asks_what or phrases.POLITE_ENDING.search(text) else 0.8)
+
+
+def _alone(sentence: Sentence) -> _Finding:
+    """Judge a message of one bare sentence, such as `床材はどこで買う`: chat leaves the question mark out."""
+    pattern = phrases.BARE if phrases.WHAT.search(sentence.text) else phrases.BARE_NO
+    return _Finding(Reason.SHORT, 0.6) if pattern.search(sentence.text) and not sentence.exclaims else _NOTHING
+
+
+def _repeats(sentence: Sentence, following: Sequence[Sentence], *, answers: bool) -> bool:
+    """Whether a message opens with `床材ですか？` only to answer it in the next sentence."""
+    if not (following and phrases.REPEATS.search(sentence.text)) or phrases.WHAT.search(sentence.text):
+        return False
+    after = following[0]
+    return not after.asks and (answers or bool(phrases.OWN_CASE.match(after.text)))
