@@ -205,6 +205,11 @@ class Database:
             )
         return [str(member) for member in found]
 
+    async def was_seen(self, event_id: str) -> bool:
+        """True if an event of this id was published."""
+        with redis_errors():
+            return bool(await self.redis.exists(self.keys.seen(event_id)))
+
     async def next_number(self, name: str) -> int:
         """Return a number that was never given out under this name; a commit that fails leaves a hole."""
         with redis_errors():
@@ -224,10 +229,10 @@ class Database:
         if applied is Applied.DONE:
             for fact in commit.facts:
                 log.info(fact.name, **fact.fields)
-            await self._start(commit.wakes)
+            await self.start(commit.wakes)
         return applied, [flag == 1 for flag in reply[1:]]
 
-    async def _start(self, wakes: Sequence[Wake]) -> None:
+    async def start(self, wakes: Sequence[Wake]) -> None:
         """Hand the wakes over; one that is lost here is found again by the sweep, so the commit stands either way."""
         try:
             for wake in wakes:

@@ -42,6 +42,7 @@ class Kind(StrEnum):
     WARNING = "warning"
     WITHDRAWAL = "withdrawal"
     REPLY = "reply"
+    ALARM = "alarm"
     ACKNOWLEDGEMENT = "acknowledgement"
 
 
@@ -51,6 +52,7 @@ FACTS: Mapping[Kind, tuple[str, str]] = {
     Kind.WARNING: ("warning_sent", "warning_dropped"),
     Kind.WITHDRAWAL: ("withdrawal_sent", "withdrawal_dropped"),
     Kind.REPLY: ("reply_sent", "reply_dropped"),
+    Kind.ALARM: ("alarm_sent", "alarm_dropped"),
     Kind.ACKNOWLEDGEMENT: ("acknowledgement_sent", "acknowledgement_withheld"),
 }
 """Log names for an intent that was sent, and for one that was dropped (with `reason`)."""

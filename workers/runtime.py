@@ -47,6 +47,12 @@ JOB_DELAYS = (2.0, 10.0, MINUTE, 5 * MINUTE, 15 * MINUTE)
 CONFLICTS = 20
 """Runs of a handler in a row whose reads were changed by somebody else; far above what contention gives."""
 
+OVERDUE = 10.0
+"""Seconds after its due time at which a periodic job counts as forgotten."""
+
+EARLY = 0.05
+"""Seconds by which arq's clock may be ahead of the due time, which it rounds."""
+
 UNKNOWN_JOB_WAIT = MINUTE
 """A job whose name this code does not know belongs to newer code: look again."""
 
@@ -253,15 +259,23 @@ class Runtime:
 
     # -- due times ----------------------------------------------------------------------------------------------------
 
-    async def seed_periodic(self) -> None:
-        """Make sure every periodic job has a due time, also in an empty database."""
+    async def wind_up(self) -> None:
+        """Start periodic jobs that have no due time (an empty database) or slept through it (a lost wake)."""
         commit = self.deps.db.commit(self.deps.clock.now())
-        due = set(await self.deps.db.ranked(self.deps.db.keys.wakes(self.worker)))
+        wakes = self.deps.db.keys.wakes(self.worker)
+        due = set(await self.deps.db.ranked(wakes))
+        overdue = set(await self.deps.db.ranked(wakes, high=commit.now - OVERDUE))
         for job in self.periodic:
-            if f"{job}|" not in due:
+            if f"{job}|" not in due - overdue:
                 commit.wake(self.worker, job, "", commit.now)
         if commit.wakes:
             await self.deps.db.apply(commit)
+
+    async def is_due(self, job: str, argument: str) -> bool:
+        """True if the database agrees that the job is due: a wake may be older than a changed due time."""
+        with redis_errors():
+            at = await self.deps.db.redis.zscore(self.deps.db.keys.wakes(self.worker), f"{job}|{argument}")
+        return at is not None and at <= self.deps.clock.now() + EARLY
 
     async def due(self, until: Epoch) -> list[tuple[str, str]]:
         """Jobs and arguments whose time came at `until` or before, earliest first."""

@@ -1,0 +1,83 @@
+"""Connections to Redis, made in one place: time-outs, retries, Sentinel, and what the server must be set to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from arq.connections import ArqRedis
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import BusyLoadingError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from engine.commit import redis_errors
+from engine.errors import Refused
+from engine.jobs import dump_job, load_job
+
+if TYPE_CHECKING:
+    from typing import Any
+
+READ_TIMEOUT = 15.0
+"""Seconds a reply may take, so that a silent connection does not hang for ever; longer than any blocking read."""
+
+CONNECT_TIMEOUT = 3.0
+SENTINEL_SCHEME = "redis+sentinel"
+
+WANTED = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+"""What the server must be set to, so that an accepted event is kept."""
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "socket_timeout": READ_TIMEOUT,
+        "retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), 3),
+        # a refused connection is an OSError, which the usual lists of Redis errors leave out
+        "retry_on_error": [RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError],
+    }
+
+
+def _pool(url: str, *, decode: bool) -> ConnectionPool:
+    parts = urlsplit(url)
+    if parts.scheme == SENTINEL_SCHEME:
+        hosts = [host.rpartition(":") for host in parts.netloc.rpartition("@")[2].split(",")]
+        if not parts.path.strip("/") or not all(port.isdigit() for _, _, port in hosts):
+            raise Refused("REDIS_URL: write redis+sentinel://host:port,host:port/name")
+        options = {**_options(), "socket_connect_timeout": CONNECT_TIMEOUT, "decode_responses": decode}
+        sentinels = Sentinel([(host, int(port)) for host, _, port in hosts], socket_timeout=CONNECT_TIMEOUT)  # type: ignore[no-untyped-call]
+        return SentinelConnectionPool(parts.path.strip("/"), sentinels, **options)  # type: ignore[no-untyped-call]
+    options = {**_options(), "decode_responses": decode, "health_check_interval": 30}
+    if parts.scheme in ("redis", "rediss"):
+        options["socket_connect_timeout"] = CONNECT_TIMEOUT
+    elif parts.scheme != "unix":
+        raise Refused("REDIS_URL: begin with redis://, rediss://, unix:// or redis+sentinel://")
+    return ConnectionPool.from_url(url, **options)
+
+
+def connect(url: str) -> Redis:
+    """A client that gives text. Raises `Refused` for an address it cannot read; connects at the first command."""
+    return Redis(connection_pool=_pool(url, decode=True))
+
+
+def connect_arq(url: str, queue: str) -> ArqRedis:
+    """A client for arq, which wants bytes; jobs are JSON, never pickles."""
+    return ArqRedis(
+        _pool(url, decode=False), job_serializer=dump_job, job_deserializer=load_job, default_queue_name=queue
+    )
+
+
+async def durability_problems(redis: Redis) -> list[str]:
+    """Settings of the server that would lose accepted events, each with its remedy; empty if all is well."""
+    problems = []
+    for name, wanted in WANTED.items():
+        try:
+            with redis_errors():
+                found = (await redis.config_get(name)).get(name, "")
+        except RedisError:
+            return [f"CONFIG GET is not permitted; check by hand: {WANTED}"]
+        if found != wanted:
+            problems.append(f"{name} is {found or 'unknown'}; set it to {wanted} in the server's configuration")
+    return problems

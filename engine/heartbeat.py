@@ -1,0 +1,75 @@
+"""Signs of life: each process says so while its own loop turns; who is silent longer than `STALE` is not well.
+
+{c}:beats  hash  `<part>@<host>:<pid>` -> JSON {at, last_webhook}
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from engine.commit import Database, Record, redis_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EVERY = 5.0
+"""Seconds between two signs of life."""
+
+STALE = 30.0
+"""Seconds of silence after which a process counts as dead."""
+
+FORGET = 3600.0
+"""Seconds after which a dead process's entry is removed."""
+
+
+class Beat(Record):
+    """One process's last sign of life; `last_webhook` is the ingress's last genuine webhook."""
+
+    at: float
+    last_webhook: float | None = None
+
+
+def own_name(part: str) -> str:
+    """How this process signs."""
+    return f"{part}@{socket.gethostname()}:{os.getpid()}"
+
+
+async def beat(db: Database, part: str, beat: Beat) -> None:
+    """Say that `part` (a worker's name or `ingress`) is alive."""
+    with redis_errors():
+        await db.redis.hset(db.keys("beats"), own_name(part), beat.model_dump_json())  # type: ignore[misc]
+
+
+async def beats(db: Database, now: float) -> dict[str, Beat]:
+    """Last signs of life by `part@host:pid`; long dead ones are removed."""
+    with redis_errors():
+        found: Mapping[str, str] = await db.redis.hgetall(db.keys("beats"))  # type: ignore[misc]
+    known: dict[str, Beat] = {}
+    for name, data in found.items():
+        try:
+            known[name] = Beat.model_validate_json(data)
+        except ValidationError:
+            continue
+    dead = [name for name, beat in known.items() if beat.at < now - FORGET]
+    if dead:
+        with redis_errors():
+            await db.redis.hdel(db.keys("beats"), *dead)  # type: ignore[misc]
+    return {name: beat for name, beat in known.items() if name not in dead}
+
+
+def freshest(known: Mapping[str, Beat], part: str, host: str | None = None) -> Beat | None:
+    """The newest sign of life of a part, on one host or anywhere."""
+    prefix = f"{part}@{host}:" if host else f"{part}@"
+    return max(
+        (beat for name, beat in known.items() if name.startswith(prefix)), key=lambda beat: beat.at, default=None
+    )
+
+
+def is_alive(known: Mapping[str, Beat], part: str, now: float, host: str | None = None) -> bool:
+    """True if some process of the part gave a sign within `STALE`."""
+    newest = freshest(known, part, host)
+    return newest is not None and newest.at > now - STALE

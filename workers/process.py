@@ -1,0 +1,242 @@
+"""One worker as a process: arq for due times, a consumer loop for events, a sign of life while the loop turns.
+
+arq's traps and how each is closed (`ops/decisions/0002-arq.md` says more):
+
+- jobs expire after a day, carry pickles: jobs are wake-ups in JSON; due times and intents live in the database
+- not retried on ordinary exceptions, no dead letters: `Runtime.run_job` answers every ending itself
+- a killed worker blocks its job for time-out + 10 s: one short time-out for all jobs
+- exits when Redis is away: connections retry, and `_run_arq` starts arq again
+- hangs on a silent connection: every connection has a read time-out
+- five SIGTERMs use a job up: `max_tries` is out of reach; attempts are counted by the runtime
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import signal
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from arq.worker import Worker, func
+from redis.exceptions import RedisError
+
+from engine import heartbeat
+from engine.calendar import build_hours
+from engine.chatwork.channel import ChatChannel
+from engine.chatwork.client import ChatworkClient, SilentChat
+from engine.chatwork.limits import Limiter
+from engine.clock import SystemClock
+from engine.commit import Database
+from engine.connect import connect, connect_arq
+from engine.errors import Refused, Transient
+from engine.jobs import RUN, ArqWakes, dump_job, load_job
+from engine.keys import Keys
+from engine.log import get_logger
+from engine.referrals.channel import VendorChannel
+from engine.referrals.delivery import VendorHttp
+from engine.stream import Consumer
+from workers.runtime import Deps, Runtime
+
+if TYPE_CHECKING:
+    from engine.outbox import Channel
+    from engine.ports import Account, Chat
+    from engine.settings import Community, Environment
+
+log = get_logger()
+
+JOB_TIMEOUT = 60
+"""Seconds; longer than any channel's time-out. A killed worker's job is free again after this and ten seconds."""
+
+GRACE = 4.0
+"""Seconds that running jobs get to end after SIGTERM."""
+
+BATCH = 64
+BLOCK_MS = 5000
+CLAIM_EVERY = 5.0
+CLAIM_IDLE_MS = 15_000
+"""An entry that its reader has not finished in this time is taken over."""
+
+PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
+"""Waits while Redis or Chatwork is away, seconds; the last one repeats."""
+
+
+async def run_worker(name: str, environment: Environment, community: Community, redis_url: str) -> None:
+    """Run one worker until SIGTERM or SIGINT."""
+    structlog.contextvars.bind_contextvars(worker=name)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        runtime = await _until(stop, _build(name, environment, community, redis_url, stack))
+        if runtime is not None:
+            await _serve(runtime, redis_url, stop)
+    log.info("worker_stopped")
+
+
+async def _build(
+    name: str, environment: Environment, community: Community, redis_url: str, stack: AsyncExitStack
+) -> Runtime:
+    """Connect everything; waits for Redis and Chatwork as long as it takes."""
+    clock, keys = SystemClock(), Keys(community.community.id)
+    redis, arq = connect(redis_url), connect_arq(redis_url, keys.arq_queue(name))
+    stack.push_async_callback(redis.aclose)
+    stack.push_async_callback(arq.aclose)
+    db = Database(redis, keys, ArqWakes(arq, keys))
+    if environment.chatwork_api_token is None:
+        raise Refused("CHATWORK_API_TOKEN is not set; see README, “Connect your Chatwork”")
+    client = await stack.enter_async_context(
+        ChatworkClient(environment.chatwork_api_url, environment.chatwork_api_token, Limiter(redis, keys, clock))
+    )
+    chat: Chat = SilentChat(client) if environment.dry_run else client
+    http = await stack.enter_async_context(VendorHttp(environment.allowed_networks))
+    account = await _own_account(chat)
+    deps = Deps(db, clock, community, chat, build_hours(community), account.account_id)
+    channels: dict[str, Channel] = {
+        "chat": ChatChannel(chat, account.account_id),
+        "vendor": VendorChannel(db, http, clock),
+    }
+    return Runtime(name, importlib.import_module(f"workers.{name}"), deps, channels)
+
+
+async def _own_account(chat: Chat) -> Account:
+    """Who we are; asked until Chatwork and Redis answer."""
+    for attempt in range(1_000_000):
+        try:
+            return await chat.me()
+        except Transient as failure:
+            log.warning("chatwork_away", reason=failure.reason)
+            await asyncio.sleep(max(PAUSES[min(attempt, len(PAUSES) - 1)], failure.retry_after or 0))
+    raise Refused("Chatwork never answered")
+
+
+async def _until(stop: asyncio.Event, work: Any) -> Any:
+    """The result of `work`, None if `stop` came first."""
+    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    return None
+
+
+async def _serve(runtime: Runtime, redis_url: str, stop: asyncio.Event) -> None:
+    loops = [
+        asyncio.create_task(ConsumerLoop(runtime).run(stop), name="consumer"),
+        asyncio.create_task(_run_arq(runtime, redis_url, stop), name="arq"),
+    ]
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({*loops, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    ended = [task for task in loops if task.done()]
+    stop.set()
+    await asyncio.wait(loops, timeout=GRACE)
+    for task in loops:
+        task.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
+    stopped.cancel()
+    for task in ended:
+        task.result()  # a loop that ended by itself ended by a bug: let the supervisor see it
+
+
+class ConsumerLoop:
+    """Reads the worker's group and handles entries, one after the other; tells that it is alive."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._db = runtime.deps.db
+        self._clock = runtime.deps.clock
+        self._consumer = Consumer(self._db, runtime.worker, heartbeat.own_name(runtime.worker))
+        self._claimed_at = 0.0
+        self._beat_at = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Turn until `stop`; pause and go on while Redis is away."""
+        failures = 0
+        while not stop.is_set():
+            try:
+                if not failures:
+                    await self._consumer.ensure_group()
+                await self.turn(stop, BLOCK_MS)
+                failures = 0
+            except Transient as away:
+                log.warning("redis_away", reason=away.reason)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), PAUSES[min(failures, len(PAUSES) - 1)])
+                failures += 1
+
+    async def turn(self, stop: asyncio.Event, block_ms: int | None) -> int:
+        """One round: sign of life, what others left, what is new. Returns how many entries were handled."""
+        await self._beat()
+        deliveries = await self._claim()
+        deliveries += await self._consumer.read(BATCH, None if deliveries else block_ms)
+        for handled, delivery in enumerate(deliveries):
+            if stop.is_set():
+                return handled
+            await self._runtime.handle(delivery)
+            await self._beat()
+        return len(deliveries)
+
+    async def _claim(self) -> list[Any]:
+        now = self._clock.now()
+        if now < self._claimed_at + CLAIM_EVERY:
+            return []
+        self._claimed_at = now
+        return await self._consumer.claim(CLAIM_IDLE_MS, BATCH)
+
+    async def _beat(self) -> None:
+        now = self._clock.now()
+        if now >= self._beat_at + heartbeat.EVERY:
+            self._beat_at = now
+            await heartbeat.beat(self._db, self._runtime.worker, heartbeat.Beat(at=now))
+            await self._runtime.wind_up()
+
+
+async def _run_arq(runtime: Runtime, redis_url: str, stop: asyncio.Event) -> None:
+    """Arq's worker, started again whenever Redis made it end."""
+    keys = runtime.deps.db.keys
+    while not stop.is_set():
+        worker = Worker(
+            functions=[func(_run_job, name=RUN, keep_result=0)],
+            queue_name=keys.arq_queue(runtime.worker),
+            redis_pool=connect_arq(redis_url, keys.arq_queue(runtime.worker)),
+            ctx={"runtime": runtime},
+            handle_signals=False,
+            job_timeout=JOB_TIMEOUT,
+            keep_result=0,
+            max_tries=1_000_000,
+            health_check_interval=10,
+            job_serializer=dump_job,
+            job_deserializer=load_job,
+        )
+        running = asyncio.create_task(worker.async_run())
+        try:
+            await _until(stop, asyncio.shield(running))
+        except (RedisError, OSError) as away:
+            log.warning("arq_restarted", reason=type(away).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 1.0)
+        worker.allow_pick_jobs = False
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*worker.tasks.values(), return_exceptions=True), GRACE - 1)
+        running.cancel()
+        with suppress(asyncio.CancelledError, RedisError, OSError):
+            await running
+        with suppress(asyncio.CancelledError, RedisError, OSError):
+            await worker.close()
+
+
+async def _run_job(ctx: dict[str, Any], job: str, argument: str) -> str:
+    """What arq calls: run the job if the database agrees that it is due."""
+    runtime: Runtime = ctx["runtime"]
+    try:
+        if not await runtime.is_due(job, argument):
+            return "skipped: not due"
+        return await runtime.run_job(job, argument)
+    except Transient as away:
+        log.warning("redis_away", reason=away.reason)
+        return "left to the sweep"
