@@ -148,13 +148,16 @@ Guard = Callable[[Intent, Commit], Awaitable[Verdict]]
 class Channel(Protocol):
     """A way out. Raises `Transient` (with `maybe_done` when the other side may have acted) or `Permanent`."""
 
-    delays: tuple[float, ...]
+    @property
+    def delays(self) -> tuple[float, ...]:
+        """Waits between attempts, seconds; after the last one the intent is dead."""
+        ...
 
-    async def send(self, intent: Intent) -> str:
+    async def send(self, intent: Intent, /) -> str:
         """Send; returns a receipt (a message id, a status)."""
         ...
 
-    async def find(self, intent: Intent) -> str | None:
+    async def find(self, intent: Intent, /) -> str | None:
         """Receipt of an earlier attempt, None if it certainly failed. Raises `Permanent` if that is unknowable."""
         ...
 
