@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 
 REQUESTS = 300  # per token, all endpoints together …
-REQUESTS_WINDOW = 300.0  # … in five minutes, counted from the first request
+REQUESTS_WINDOW = 300  # … in five minutes, counted from the second of the first request
 POSTS = 10  # per room, messages and tasks together, whoever posts …
 POSTS_WINDOW = 10.0  # … in any ten seconds
 
@@ -31,24 +31,25 @@ class Allowance:
 
 def untouched(now: float) -> Allowance:
     """Return the headers for a request that belongs to no token."""
-    return Allowance(allowed=True, remaining=REQUESTS, reset=math.ceil(now + REQUESTS_WINDOW))
+    return Allowance(allowed=True, remaining=REQUESTS, reset=math.floor(now) + REQUESTS_WINDOW)
 
 
 class RequestLimit:
     """Requests of each token in its running window."""
 
     def __init__(self) -> None:
-        self._windows: dict[str, tuple[float, int]] = {}
+        self._windows: dict[str, tuple[int, int]] = {}
 
     def take(self, token: str, now: float) -> Allowance:
         """Count one request; a refused one costs nothing further."""
-        start, used = self._windows.get(token, (now, 0))
+        this_second = math.floor(now)
+        start, used = self._windows.get(token, (this_second, 0))
         if now >= start + REQUESTS_WINDOW:
-            start, used = now, 0
+            start, used = this_second, 0
         allowed = used < REQUESTS
         used += allowed
         self._windows[token] = (start, used)
-        return Allowance(allowed=allowed, remaining=REQUESTS - used, reset=math.ceil(start + REQUESTS_WINDOW))
+        return Allowance(allowed=allowed, remaining=REQUESTS - used, reset=start + REQUESTS_WINDOW)
 
 
 class PostLimit:

@@ -93,7 +93,7 @@ def test_the_post_limit_slides() -> None:
 
 def test_the_window_begins_with_the_first_request() -> None:
     limit = limits.RequestLimit()
-    assert limit.take("t", 1000.0).reset == 1300
+    assert limit.take("t", 1000.7).reset == 1300
     assert limit.take("t", 1299.0).reset == 1300
     again = limit.take("t", 1300.0)
     assert (again.reset, again.remaining) == (1600, 299)
