@@ -48,8 +48,6 @@ def replace(world: World, actor: Account, room: Room, members: Mapping[int, Role
 
 def _check(world: World, actor: Account, members: Mapping[int, Role], already: frozenset[int]) -> None:
     """Only contacts and colleagues can be put into a room; who is in it already may stay."""
-    if Role.ADMIN not in members.values():
-        raise bad_request("Parameter 'members_admin_ids' is required")
     for account_id in members:
         account = world.accounts.get(account_id)
         if account is None or (account_id not in already and not actor.knows(account)):

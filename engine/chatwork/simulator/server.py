@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+import json
+import signal
+import sys
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -13,14 +16,18 @@ from engine.chatwork.simulator import courier, files, rest
 from engine.chatwork.simulator.control import machinery, people
 from engine.chatwork.simulator.control.common import refusals
 from engine.chatwork.simulator.keys import CLOSING, COURIER, WORLD
+from engine.chatwork.simulator.sample import ROOM_ROLES, populate
+from engine.chatwork.simulator.sample import play as play_sample
+from engine.chatwork.simulator.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-    from engine.chatwork.simulator.world import World
+    from engine.chatwork.simulator.sample import Vendor
 
 
 LARGEST_REQUEST = 10 * 1024 * 1024
+ENGINE_URL = "http://127.0.0.1:8080"  # where `yuruyuru run` listens by default
 
 
 def create_app(world: World) -> web.Application:
@@ -64,3 +71,60 @@ async def listening(world: World, host: str, port: int) -> AsyncIterator[str]:
         yield f"http://{host}:{bound}/v2"
     finally:
         await runner.cleanup()
+
+
+def announcement(world: World, url: str) -> dict[str, object]:
+    """What an outsider needs to begin: the address, everybody's token, and the rooms with their roles."""
+    accounts = [
+        {"account_id": account.account_id, "name": account.name, "token": account.token}
+        for account in world.accounts.values()
+    ]
+    rooms = [
+        {"room_id": room_id, "name": world.rooms[room_id].name, "role": role}
+        for room_id, role in ROOM_ROLES.items()
+        if room_id in world.rooms
+    ]
+    return {"url": url, "accounts": accounts, "rooms": rooms}
+
+
+def print_line(ready: dict[str, object]) -> None:
+    """Announce on standard output, in one line."""
+    sys.stdout.write(json.dumps(ready, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+async def serve(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    sample: bool = True,
+    play: bool = False,
+    engine_url: str = ENGINE_URL,
+    vendors: Sequence[Vendor] = (),
+    on_ready: Callable[[dict[str, object]], None] = print_line,
+) -> None:
+    """Run until SIGTERM or SIGINT. With `sample` the sample community lives here; with `play` it also talks."""
+    world = World()
+    if sample or play:
+        populate(world, engine_url=engine_url)
+    with _stop_signal() as stopped:
+        async with listening(world, host, port) as url, asyncio.TaskGroup() as group:
+            on_ready(announcement(world, url))
+            playing = group.create_task(play_sample(world, engine_url=engine_url, vendors=vendors)) if play else None
+            await stopped.wait()
+            if playing:
+                playing.cancel()
+
+
+@contextmanager
+def _stop_signal() -> Iterator[asyncio.Event]:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        yield stopped
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)

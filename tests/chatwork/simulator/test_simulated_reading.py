@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine.chatwork.simulator.errors import ApiError
 from engine.chatwork.simulator.testing import START, House, ManualClock, open_house
 from engine.chatwork.simulator.world import World
 
@@ -134,3 +135,5 @@ def test_the_world_has_its_own_time() -> None:
     world = World(ManualClock())
     assert world.now() == START
     assert world.advance(90) == START + 90
+    with pytest.raises(ApiError):
+        world.advance(-1)
