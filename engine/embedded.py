@@ -140,7 +140,7 @@ class EmbeddedValkey:
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:
                 raise Refused(f"the embedded database did not start; see {self._dir / 'valkey.log'}")
-            if _answers(self._socket):
+            if answers(self._socket):
                 return
             time.sleep(0.02)
         self.stop()
@@ -148,7 +148,7 @@ class EmbeddedValkey:
 
     def _end_leftover(self) -> None:
         """A server that outlived its starter (we hold the data directory now, so it is nobody's) is shut down."""
-        if _answers(self._socket):
+        if answers(self._socket):
             client = Redis(unix_socket_path=str(self._socket))
             try:
                 client.shutdown(nosave=True)
@@ -159,7 +159,8 @@ class EmbeddedValkey:
         self._socket.unlink(missing_ok=True)
 
 
-def _answers(socket: Path) -> bool:
+def answers(socket: Path) -> bool:
+    """True if a server listens on a socket."""
     client = Redis(unix_socket_path=str(socket), socket_timeout=1)
     try:
         return bool(client.ping())

@@ -26,7 +26,7 @@ def _lower_level(_: object, __: str, entry: MutableMapping[str, object]) -> Muta
     return entry
 
 
-def setup_logs(log_format: str, level: str, *, worker: str) -> None:
+def setup_logs(log_format: str, level: str, *, worker: str, stderr: bool = False) -> None:
     """Configure structlog and the standard library; `log_format` is `json`, `console` or `auto`."""
     console = log_format == "console" or (log_format == "auto" and sys.stdout.isatty())
     shared: list[Processor] = [
@@ -44,7 +44,7 @@ def setup_logs(log_format: str, level: str, *, worker: str) -> None:
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(sys.stderr if stderr else sys.stdout)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -55,7 +55,7 @@ def setup_logs(log_format: str, level: str, *, worker: str) -> None:
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # commands set up twice: first for their own errors, then as a process
     )
     structlog.contextvars.bind_contextvars(worker=worker)
 

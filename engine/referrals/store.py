@@ -28,7 +28,7 @@ IDEMPOTENCY_KEPT = DAY
 
 
 class Vendor(Record):
-    """A vendor. `secrets` sign webhooks, the newest first; a rotated one stays until `rotated_at` is a day old."""
+    """A vendor. `secrets` sign webhooks, the newest first; the one before stays until the next rotation."""
 
     id: str
     name: str

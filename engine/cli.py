@@ -1,0 +1,146 @@
+"""The command `yuruyuru`: the processes here, the nouns in `engine/commands/`. Errors are one sentence, exit code 1."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import socket
+import sys
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+import click
+import uvloop
+
+from engine import heartbeat
+from engine.commands.check import check
+from engine.commands.members import members
+from engine.commands.moderation import cases, moderation
+from engine.commands.office import asynchronous, opened
+from engine.commands.questions import questions
+from engine.commands.referrals import referrals
+from engine.commands.upkeep import brake, dead
+from engine.commands.vendors import vendors
+from engine.errors import EngineError, Refused
+from engine.log import setup_logs
+from engine.routes import WORKERS
+from engine.settings import load_community, load_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from engine.settings import Community, Environment
+
+EXIT_REFUSED = 2
+"""How a process ends that cannot work with its settings; the supervisor does not start it again."""
+
+HEALTH_SECONDS = 5
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="yuruyuru")
+def cli() -> None:
+    """A GIVE & GIVEN community engine beside Chatwork."""
+
+
+@cli.command()
+def run() -> None:
+    """Run everything in this terminal; without CHATWORK_API_TOKEN with a simulated community."""
+    environment = load_environment()
+    setup_logs(environment.log_format, environment.log_level, worker="run")
+    importlib.import_module("engine.supervisor").run_all()
+
+
+@cli.command()
+@click.option("--health", is_flag=True, help="Ask the running ingress instead; exit code 1 if it does not answer.")
+def ingress(health: bool) -> None:
+    """Run the ingress: webhooks, vendors' API, health."""
+    environment, community, redis_url = _process("ingress")
+    if health:
+        _ask_ingress(environment)
+        return
+    _serve(importlib.import_module("engine.ingress.app").run_ingress(environment, community, redis_url))
+
+
+@cli.command()
+@click.argument("name", type=click.Choice(WORKERS))
+@click.option("--health", is_flag=True, help="Ask for the running worker's sign of life instead.")
+def worker(name: str, health: bool) -> None:
+    """Run one worker."""
+    environment, community, redis_url = _process(name)
+    if health:
+        _ask_worker(name)
+        return
+    _serve(importlib.import_module("workers.process").run_worker(name, environment, community, redis_url))
+
+
+@cli.command()
+@click.option("--port", type=int, default=0, help="Port to listen on; 0 takes any free one.")
+@click.option("--play", is_flag=True, help="Let the sample community talk once the engine is ready.")
+@click.option("--engine-url", default="http://127.0.0.1:8080", show_default=True, help="Where webhooks go.")
+@click.option("--quiet", is_flag=True, help="Do not print the JSON line.")
+def simulator(port: int, play: bool, engine_url: str, quiet: bool) -> None:
+    """Run a Chatwork-compatible server; prints one JSON line with addresses and tokens once it listens."""
+    server = importlib.import_module("engine.chatwork.simulator.server")
+    player = importlib.import_module("engine.chatwork.simulator.sample.player")
+    vendor_list = [player.Vendor(**vendor) for vendor in json.loads(os.environ.get("SIMULATOR_VENDORS", "[]"))]
+    on_ready = (lambda _: None) if quiet else server.print_line
+    _serve(server.serve("127.0.0.1", port, play=play, engine_url=engine_url, vendors=vendor_list, on_ready=on_ready))
+
+
+def _process(name: str) -> tuple[Environment, Community, str]:
+    """Settings of a process that runs beside others: it needs a database that others reach, too."""
+    environment = load_environment()
+    setup_logs(environment.log_format, environment.log_level, worker=name)
+    community = load_community(environment.yuruyuru_config)
+    if environment.redis_url is None:
+        raise Refused("REDIS_URL is not set; the embedded database belongs to: yuruyuru run")
+    return environment, community, environment.redis_url
+
+
+def _serve(work: Coroutine[None, None, None]) -> None:
+    uvloop.run(work)
+
+
+def _ask_ingress(environment: Environment) -> None:
+    host = "127.0.0.1" if environment.host in ("0.0.0.0", "::") else environment.host  # noqa: S104 - compared, not bound
+    try:
+        with urllib.request.urlopen(f"http://{host}:{environment.port}/healthz", timeout=HEALTH_SECONDS) as answer:
+            click.echo(answer.read().decode())
+    except (OSError, urllib.error.URLError):
+        raise Refused("the ingress does not answer") from None
+
+
+@asynchronous
+async def _ask_worker(name: str) -> None:
+    async with opened() as office:
+        now = office.clock.now()
+        known = await heartbeat.beats(office.db, now)
+        if not heartbeat.is_alive(known, name, now, socket.gethostname()):
+            raise Refused(f"worker {name} gave no sign of life on this host for {heartbeat.STALE:.0f} s")
+    click.echo("alive")
+
+
+for command in (check, vendors, members, questions, cases, moderation, referrals, dead, brake):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point: errors are one sentence on stderr."""
+    environment_level = os.environ.get("LOG_LEVEL", "warning")
+    setup_logs("json", environment_level if environment_level != "info" else "warning", worker="cli", stderr=True)
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (EngineError, click.Abort) as error:
+        click.echo(f"yuruyuru: {str(error) or 'stopped'}", err=True)
+        sys.exit(EXIT_REFUSED if _is_child() else 1)
+
+
+def _is_child() -> bool:
+    """True for a process that `yuruyuru run` started."""
+    return os.environ.get("YURUYURU_SUPERVISED") == "1"
