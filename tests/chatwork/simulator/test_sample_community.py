@@ -77,6 +77,11 @@ def test_guests_are_outside_until_they_are_referred(world: World) -> None:
         assert [room.type for room in world.rooms_of(guest.account_id)] == [RoomType.MY]
 
 
+def test_who_will_be_warned_can_be_told_in_private(world: World) -> None:
+    unkind = next(line.who for line in SCRIPT if line.key == "unkind")
+    assert BY_KEY[unkind].account_id in world.account(ENGINE_ID).contacts
+
+
 def test_nothing_was_said_before_the_engine_listens(world: World) -> None:
     assert not any(room.messages for room in world.rooms.values())
 

@@ -81,4 +81,5 @@ GUESTS = (
 
 EVERYBODY = (ENGINE, *ADMINS, *VENDOR_PEOPLE, *MEMBERS, *GUESTS)
 BY_KEY = {person.key: person for person in EVERYBODY}
-CONTACTS_OF_THE_ENGINE = ("manabe", "enomoto", "aoki", "shimizu", "endo", "saito")
+# Contacts have a direct chat with the engine's account; kurosaki's is where a warning can be read by him alone.
+CONTACTS_OF_THE_ENGINE = ("manabe", "enomoto", "aoki", "shimizu", "endo", "saito", "kurosaki")
