@@ -36,6 +36,9 @@ OVERDUE = 10.0
 STUCK = 10 * MINUTE
 """Seconds after its due time at which work is reported."""
 
+PATIENCE = 2 * MINUTE
+"""Seconds for which a worker must be silent before the admins hear of it."""
+
 QUIET_WEBHOOK = 2 * MINUTE
 """A message this old that no webhook told is missing."""
 
@@ -121,14 +124,31 @@ async def watch(_: str, commit: Commit, deps: Deps) -> str:
     await trim(commit.db, WORKERS, KEPT_ENTRIES)
     known = await heartbeat.beats(commit.db, commit.now)
     silent = [worker for worker in WORKERS if not heartbeat.is_alive(known, worker, commit.now)]
-    if not silent:
-        return "all alive"
+    if not await _for_a_while(silent, commit):
+        return f"silent: {', '.join(silent) or 'nobody'}"
     log.error("worker_silent", workers=silent)
     text = (
-        f"運営の皆さまへ: 自動処理の一部（{'、'.join(silent)}）が止まっているようです。管理担当の方へお知らせください。"
+        f"運営の皆さまへ: 自動処理の一部（{'、'.join(silent)}）が止まっているようです。"
+        "お手数ですが、システムのご担当へお知らせください。"
     )
     await _tell_admins(f"silent-{int(commit.now // HOUR)}", text, commit, deps)
-    return f"silent: {', '.join(silent)}"
+    return f"told: {', '.join(silent)}"
+
+
+class Silence(Record):
+    """Workers found silent, and since when somebody is."""
+
+    workers: tuple[str, ...]
+    since: float
+
+
+async def _for_a_while(silent: list[str], commit: Commit) -> bool:
+    """True if somebody was silent in earlier rounds, too: at a start not everybody speaks at once."""
+    key = commit.db.keys("silence")
+    before = await commit.read(key, Silence)
+    since = before.since if before and before.workers and silent else commit.now
+    commit.write(key, Silence(workers=tuple(silent), since=since))
+    return bool(silent) and commit.now - since >= PATIENCE
 
 
 async def listen(_: str, commit: Commit, deps: Deps) -> str:

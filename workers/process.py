@@ -173,7 +173,9 @@ class ConsumerLoop:
         """One round: sign of life, what others left, what is new. Returns how many entries were handled."""
         await self._beat()
         deliveries = await self._claim()
-        deliveries += await self._consumer.read(BATCH, None if deliveries else block_ms)
+        # Giving the read up may leave entries handed over but not seen; they are claimed like a dead consumer's.
+        read = self._consumer.read(BATCH, None if deliveries else block_ms)
+        deliveries += await _until(stop, read) or []
         for handled, delivery in enumerate(deliveries):
             if stop.is_set():
                 return handled

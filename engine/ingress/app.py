@@ -50,7 +50,7 @@ def create_app(db: Database, clock: Clock, journal: Journal, door: Door, vendors
     """The routes over ready-made parts; background work starts and ends with the application."""
     health = Health(db, clock, journal, door)
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_count(health)])
-    app.router.add_post("/webhooks/chatwork", door)
+    app.router.add_post("/webhooks/chatwork", door.receive)
     app.router.add_get("/webhooks/chatwork", _says_ok)
     app.router.add_get("/healthz", health.healthz)
     app.router.add_get("/readyz", health.readyz)

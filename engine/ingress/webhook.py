@@ -67,7 +67,7 @@ class Door:
         self._clock = clock
         self.last_genuine: float | None = None
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def receive(self, request: web.Request) -> web.Response:
         """Answer a webhook; see the table of statuses in the README."""
         body = await self._body(request)
         if isinstance(body, web.Response):

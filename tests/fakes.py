@@ -1,0 +1,99 @@
+"""The hand-written fakes, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from engine.clock import Epoch
+from engine.ports import Account, Lane, PostedMessage
+
+if TYPE_CHECKING:
+    from engine.errors import EngineError
+    from engine.ports import Wake
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+
+
+def tokyo(text: str) -> Epoch:
+    """`2026-11-24 13:00` in Tokyo as wall time."""
+    return Epoch(datetime.fromisoformat(text).replace(tzinfo=TOKYO).timestamp())
+
+
+TUESDAY_NOON = tokyo("2026-11-24 12:30")
+"""An ordinary working day, the first active minute."""
+
+
+@dataclass(slots=True)
+class FakeClock:
+    """A clock that a test moves."""
+
+    at: Epoch = TUESDAY_NOON
+
+    def now(self) -> Epoch:
+        return self.at
+
+    def move(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
+        self.at = Epoch(self.at + seconds + 60 * minutes + 3600 * hours + 86400 * days)
+
+
+class NoWakes:
+    """Nobody is woken; the due times in the database are the truth."""
+
+    async def wake(self, wake: Wake) -> None:
+        del wake
+
+
+@dataclass(slots=True)
+class Posted:
+    """Something the engine posted."""
+
+    room_id: int
+    body: str
+    message_id: str
+    lane: Lane
+
+
+@dataclass(slots=True)
+class FakeChat:
+    """Chatwork in memory, with failures on order: `failures` end the next posts, `after` those that were done."""
+
+    clock: FakeClock
+    own: Account = field(default_factory=lambda: Account(900, "ユルユル案内係", "admin"))
+    rosters: dict[int, list[Account]] = field(default_factory=dict)
+    contacts: dict[int, int] = field(default_factory=dict)
+    rooms: dict[int, list[PostedMessage]] = field(default_factory=dict)
+    posted: list[Posted] = field(default_factory=list)
+    failures: list[EngineError] = field(default_factory=list)
+    after: list[EngineError] = field(default_factory=list)
+    numbers: int = 1_900_000_000_000_000_000
+
+    async def me(self) -> Account:
+        return self.own
+
+    async def members(self, room_id: int) -> list[Account]:
+        return list(self.rosters.get(room_id, []))
+
+    async def newest_messages(self, room_id: int) -> list[PostedMessage]:
+        return self.rooms.get(room_id, [])[-100:]
+
+    async def direct_room(self, account_id: int) -> int | None:
+        return self.contacts.get(account_id)
+
+    async def post(self, room_id: int, body: str, lane: Lane) -> str:
+        if self.failures:
+            raise self.failures.pop(0)
+        message_id = self.put(room_id, self.own.account_id, body)
+        self.posted.append(Posted(room_id, body, message_id, lane))
+        if self.after:
+            raise self.after.pop(0)
+        return message_id
+
+    def put(self, room_id: int, account_id: int, body: str) -> str:
+        """A message appears in a room; returns its id."""
+        self.numbers += 1
+        now = int(self.clock.now())
+        self.rooms.setdefault(room_id, []).append(PostedMessage(str(self.numbers), account_id, body, now, 0))
+        return str(self.numbers)
