@@ -59,14 +59,15 @@ def _pool(url: str, *, decode: bool) -> ConnectionPool:
 
 def connect(url: str) -> Redis:
     """A client that gives text. Raises `Refused` for an address it cannot read; connects at the first command."""
-    return Redis(connection_pool=_pool(url, decode=True))
+    return Redis.from_pool(_pool(url, decode=True))
 
 
 def connect_arq(url: str, queue: str) -> ArqRedis:
     """A client for arq, which wants bytes; jobs are JSON, never pickles."""
-    return ArqRedis(
-        _pool(url, decode=False), job_serializer=dump_job, job_deserializer=load_job, default_queue_name=queue
-    )
+    pool = _pool(url, decode=False)
+    arq = ArqRedis(pool, job_serializer=dump_job, job_deserializer=load_job, default_queue_name=queue)
+    arq.auto_close_connection_pool = True  # closing the client closes the pool, which nobody else has
+    return arq
 
 
 async def durability_problems(redis: Redis) -> list[str]:

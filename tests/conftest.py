@@ -14,6 +14,7 @@ from engine.connect import connect
 from engine.embedded import EmbeddedValkey
 from engine.keys import Keys
 from tests.fakes import FakeClock, NoWakes
+from tests.stories.community import Community
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -67,3 +68,10 @@ async def real_redis(valkey_url: str) -> AsyncIterator[Redis]:
 def real_db(real_redis: Redis, keys: Keys) -> Database:
     """A database on the real server."""
     return Database(real_redis, keys, NoWakes())
+
+
+@pytest.fixture
+async def community(redis: Redis, tmp_path: Path) -> AsyncIterator[Community]:
+    """A board, an admin room, a vendor's room, and people in them; everything already known to the engine."""
+    async with Community.opened(redis, tmp_path) as opened:
+        yield opened

@@ -20,6 +20,7 @@ from engine.events import (
     ThanksGiven,
 )
 from engine.members.store import Members
+from engine.moderation.store import Cases
 from engine.outbox import ChatContent, Drop, Go, Intent, Kind, Later, Verdict, put
 from engine.ports import Lane
 from engine.questions import rules, texts
@@ -232,6 +233,9 @@ async def ask(question_id: str, commit: Commit, deps: Deps) -> str:
     question = await questions.get(question_id)
     if question is None or question.state is not State.OPEN:
         raise Ignored("needs no invitation any more")
+    if await Cases(commit).is_case(question.room_id, question.message_id):
+        commit.fact("ask_suppressed", question_id=question_id, reason="under moderation")
+        return "skipped: under moderation"
     active = deps.hours.next_active(commit.now)
     if active is None:
         raise Ignored("the calendar has no active hours")
@@ -304,7 +308,8 @@ async def still_wanted(intent: Intent, commit: Commit, deps: Deps) -> Verdict:
         return Drop("forgotten")
     person = await members.get(intent.person)
     paused_until = person.paused_until if person else 0.0
-    reason = rules.may_still_ask(question.known(), paused_until, commit.now)
+    under_moderation = await Cases(commit).is_case(question.room_id, question.message_id)
+    reason = rules.may_still_ask(question.known(), paused_until, commit.now, under_moderation=under_moderation)
     if reason is not None:
         kept = tuple(ask for ask in question.asks if ask.account_id != intent.person)
         questions.put(question.model_copy(update={"asks": kept}))

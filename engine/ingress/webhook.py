@@ -86,13 +86,14 @@ class Door:
         return web.Response(status=200)
 
     async def _body(self, request: web.Request) -> bytes | web.Response:
-        """Read at most 1 MiB within ten seconds."""
+        """Read at most 1 MiB within ten seconds; a larger declared length is refused unread."""
+        if (request.content_length or 0) > MAX_BODY:
+            return _too_large()
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
                 return await request.read()
         except web.HTTPRequestEntityTooLarge:
-            log.warning("webhook_refused", reason="over 1 MiB")
-            return web.Response(status=413, headers={"connection": "close"})
+            return _too_large()
         except TimeoutError:
             log.warning("webhook_refused", reason="slow body")
             return web.Response(status=408, headers={"connection": "close"})
@@ -135,6 +136,11 @@ class Door:
         told = translate(webhook, now)
         kept = await self._journal.keep(told)
         return {True: Outcome.PUBLISHED, False: Outcome.SEEN, None: Outcome.SPOOLED}[kept], told.event_id
+
+
+def _too_large() -> web.Response:
+    log.warning("webhook_refused", reason="over 1 MiB")
+    return web.Response(status=413, headers={"connection": "close"})
 
 
 def translate(webhook: MessageWebhook | MentionWebhook, now: float) -> Envelope:

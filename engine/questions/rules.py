@@ -189,12 +189,12 @@ def _draw(question: Known, candidate: Candidate) -> bytes:
     return hashlib.blake2s(f"{question.question_id}:{candidate.account_id}".encode()).digest()
 
 
-def may_still_ask(question: Known, paused_until: float, now: Epoch) -> str | None:
+def may_still_ask(question: Known, paused_until: float, now: Epoch, *, under_moderation: bool = False) -> str | None:
     """Checked again at the moment of sending: why the invitation is no longer wanted; None if it is."""
     if question.state is State.WITHDRAWN:
         return "withdrawn"
     if question.state is not State.OPEN:
         return "answered"
-    if paused_until > now:
-        return "paused"
-    return None
+    if under_moderation:
+        return "under moderation"
+    return "paused" if paused_until > now else None

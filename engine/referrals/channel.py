@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import Permanent
 from engine.outbox import VendorContent
@@ -13,10 +13,20 @@ from engine.referrals.signing import sign
 from engine.referrals.store import Vendor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine.clock import Clock
     from engine.commit import Database
     from engine.outbox import Intent
-    from engine.referrals.delivery import VendorHttp
+    from engine.referrals.delivery import Delivered
+
+
+class Poster(Protocol):
+    """Whoever posts to vendors' addresses; `engine.referrals.delivery.VendorHttp` says with which endings."""
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Delivered:
+        """Post a body as it is."""
+        ...
 
 
 class VendorChannel:
@@ -24,7 +34,7 @@ class VendorChannel:
 
     delays = RETRY_DELAYS[1:]
 
-    def __init__(self, db: Database, http: VendorHttp, clock: Clock) -> None:
+    def __init__(self, db: Database, http: Poster, clock: Clock) -> None:
         self._db = db
         self._http = http
         self._clock = clock

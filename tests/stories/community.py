@@ -30,6 +30,7 @@ from engine.ingress.webhook import Door
 from engine.keys import Keys
 from engine.ports import Account
 from engine.referrals.channel import VendorChannel
+from engine.referrals.delivery import Delivered
 from engine.routes import WORKERS
 from engine.settings import Community as Settings
 from engine.settings import load_environment
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from engine.referrals.delivery import Delivered
+    from engine.outbox import Channel
 
 BOARD, ADMIN_ROOM, VENDOR_ROOM = 567890123, 567890124, 567890125
 TOKEN = base64.b64encode(b"a token that Chatwork made for one webhook").decode()
@@ -81,9 +82,10 @@ class VendorInbox:
 
     received: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
     answers: list[Exception | None] = field(default_factory=list)
+    attempts: list[Mapping[str, str]] = field(default_factory=list)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Delivered:
-        from engine.referrals.delivery import Delivered
+        self.attempts.append(headers)
 
         answer = self.answers.pop(0) if self.answers else None
         if answer is not None:
@@ -123,7 +125,10 @@ class Community:
         configured = Settings.model_validate(SETTINGS | settings)
         db = Database(redis, keys, NoWakes())
         deps = Deps(db, clock, configured, chat, build_hours(configured), ENGINE.account_id)
-        channels = {"chat": ChatChannel(chat, ENGINE.account_id), "vendor": VendorChannel(db, inbox, clock)}
+        channels: dict[str, Channel] = {
+            "chat": ChatChannel(chat, ENGINE.account_id),
+            "vendor": VendorChannel(db, inbox, clock),
+        }
         runtimes = {name: Runtime(name, importlib.import_module(f"workers.{name}"), deps, channels) for name in WORKERS}
         with Spool(folder / "spool", 1 << 20) as spool:
             journal = Journal(db, Publisher(db, clock), spool, clock)
@@ -133,7 +138,8 @@ class Community:
                 opened = cls(client, db, clock, chat, configured, runtimes, inbox)
                 for worker in WORKERS:
                     await Consumer(db, worker, "story").ensure_group()
-                await opened.runtimes["keeper"].wind_up()
+                for runtime in runtimes.values():
+                    await runtime.wind_up()
                 await opened.settle()
                 yield opened
 
