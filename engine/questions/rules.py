@@ -121,8 +121,9 @@ def answered_by(heard: Heard, questions: Iterable[Known], engine: int) -> list[K
     replied = [question for question in others if question.message_id in heard.replies_to]
     if replied:
         return replied
-    if engine in heard.mentions:
-        return _asked_and_silent(heard, others)[-1:]
+    asked = _asked_and_silent(heard, others)[-1:]
+    if asked and engine in heard.mentions:
+        return asked
     waiting = [question for question in others if question.state is State.OPEN and question.asker in heard.mentions]
     return waiting[-1:]
 

@@ -1,0 +1,314 @@
+"""What a message does to the questions of its room, and whom the engine asks. The sentence is the id."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.clock import DAY, HOUR, Epoch
+from engine.questions.rules import (
+    WEEK,
+    Candidate,
+    Caps,
+    CloseThanked,
+    Decision,
+    Heard,
+    Known,
+    OpenQuestion,
+    RecordAnswer,
+    RecordPass,
+    State,
+    Withdraw,
+    answered_by,
+    choose,
+    left_out,
+    may_still_ask,
+    on_message,
+)
+
+ASKER, COLLEAGUE, THIRD, ENGINE = 101, 102, 103, 900
+NOW = Epoch(1_800_000_000.0)
+CAPS = Caps(per_day=1, per_week=3)
+
+FIRST = Known(question_id="q1", message_id="11", asker=ASKER, asked_at=1, state=State.OPEN)
+SECOND = Known(question_id="q2", message_id="12", asker=ASKER, asked_at=2, state=State.OPEN)
+THEIRS = Known(question_id="q3", message_id="13", asker=THIRD, asked_at=3, state=State.OPEN)
+ANSWERED = replace(FIRST, state=State.ANSWERED, answerers=frozenset({COLLEAGUE}))
+THANKED = replace(FIRST, state=State.THANKED, answerers=frozenset({COLLEAGUE}))
+ASKED = replace(FIRST, asked=frozenset({COLLEAGUE}))
+ALSO_ASKED = replace(SECOND, asked=frozenset({COLLEAGUE}))
+PASSED = replace(ASKED, passed=frozenset({COLLEAGUE}))
+ASKED_AND_ANSWERED = replace(ASKED, state=State.ANSWERED, answerers=frozenset({COLLEAGUE}))
+
+
+def heard(
+    author: int = COLLEAGUE,
+    *,
+    replies_to: str = "",
+    mentions: tuple[int, ...] = (),
+    is_question: bool = False,
+    is_thanks: bool = False,
+    is_solved: bool = False,
+    is_pass: bool = False,
+    is_withdrawn: bool = False,
+    has_words: bool = True,
+    can_answer: bool = True,
+) -> Heard:
+    return Heard(
+        message_id="99",
+        author=author,
+        sent_at=9,
+        is_question=is_question,
+        is_thanks=is_thanks,
+        is_solved=is_solved,
+        is_pass=is_pass,
+        is_withdrawn=is_withdrawn,
+        has_words=has_words,
+        can_answer=can_answer,
+        replies_to=frozenset(replies_to.split()),
+        mentions=frozenset(mentions),
+    )
+
+
+DECISIONS: list[tuple[str, Heard, list[Known], list[Decision]]] = [
+    # -- questions
+    ("a question opens", heard(is_question=True), [], [OpenQuestion()]),
+    ("a second question of the same asker opens, too", heard(ASKER, is_question=True), [FIRST], [OpenQuestion()]),
+    (
+        "a vendor's question opens: asking is for everybody",
+        heard(is_question=True, can_answer=False),
+        [],
+        [OpenQuestion()],
+    ),
+    (
+        "a clarifying question opens, and answers nothing",
+        heard(replies_to="11", is_question=True),
+        [FIRST],
+        [OpenQuestion()],
+    ),
+    (
+        "thanks with a new question close nothing",
+        heard(ASKER, is_question=True, is_thanks=True),
+        [ANSWERED],
+        [OpenQuestion()],
+    ),
+    ("words that ask nothing do nothing", heard(), [FIRST, THEIRS], []),
+    ("words in an empty room do nothing", heard(), [], []),
+    # -- answers
+    ("a reply to the question answers it", heard(replies_to="11"), [FIRST], [RecordAnswer("q1")]),
+    (
+        "a reply answers the replied question, not the newest",
+        heard(replies_to="11"),
+        [FIRST, SECOND],
+        [RecordAnswer("q1")],
+    ),
+    (
+        "a reply to two questions answers both",
+        heard(replies_to="11 13"),
+        [FIRST, THEIRS],
+        [RecordAnswer("q1"), RecordAnswer("q3")],
+    ),
+    ("a second answer is an answer", heard(THIRD, replies_to="11"), [ANSWERED], [RecordAnswer("q1")]),
+    (
+        "a late answer to a solved question is giving, too",
+        heard(THIRD, replies_to="11"),
+        [THANKED],
+        [RecordAnswer("q1")],
+    ),
+    ("a mention of the asker answers", heard(mentions=(ASKER,)), [FIRST], [RecordAnswer("q1")]),
+    (
+        "a mention answers the asker's newest open question",
+        heard(mentions=(ASKER,)),
+        [FIRST, SECOND],
+        [RecordAnswer("q2")],
+    ),
+    ("a reply to the engine answers what it asked about", heard(mentions=(ENGINE,)), [ASKED], [RecordAnswer("q1")]),
+    (
+        "a reply to the engine answers the newest it asked about",
+        heard(mentions=(ENGINE,)),
+        [ASKED, ALSO_ASKED],
+        [RecordAnswer("q2")],
+    ),
+    (
+        "a mention of asker and engine answers, asked or not",
+        heard(mentions=(ASKER, ENGINE)),
+        [FIRST],
+        [RecordAnswer("q1")],
+    ),
+    (
+        "a reply to the asker's other words answers by its mention",
+        heard(replies_to="77", mentions=(ASKER,)),
+        [FIRST],
+        [RecordAnswer("q1")],
+    ),
+    ("a reply to something else answers nothing", heard(replies_to="77", mentions=(THIRD,)), [FIRST], []),
+    (
+        "the asker's reply to their own question is no answer",
+        heard(ASKER, replies_to="11", mentions=(ASKER,)),
+        [FIRST],
+        [],
+    ),
+    ("a vendor's reply is no answer", heard(replies_to="11", can_answer=False), [FIRST], []),
+    ("a vendor's mention is no answer", heard(mentions=(ASKER,), can_answer=False), [FIRST], []),
+    ("an asked vendor's word to the engine is no answer", heard(mentions=(ENGINE,), can_answer=False), [ASKED], []),
+    ("a reply without own words is no answer", heard(replies_to="11", has_words=False), [FIRST], []),
+    ("a mention without own words is no answer", heard(mentions=(ASKER,), has_words=False), [FIRST], []),
+    ("a mention of somebody who asked nothing is no answer", heard(mentions=(COLLEAGUE,)), [FIRST], []),
+    ("a mention answers no answered question", heard(THIRD, mentions=(ASKER,)), [ANSWERED], []),
+    ("a mention answers no solved question", heard(THIRD, mentions=(ASKER,)), [THANKED], []),
+    ("a word to the engine by somebody it did not ask is no answer", heard(THIRD, mentions=(ENGINE,)), [ASKED], []),
+    ("a second word to the engine is no second answer", heard(mentions=(ENGINE,)), [ASKED_AND_ANSWERED], []),
+    ("a word to the engine after a pass is no answer", heard(mentions=(ENGINE,)), [PASSED], []),
+    ("a word beside the engine's question, to nobody, is no answer", heard(), [ASKED], []),
+    # -- passes
+    ("a pass of somebody asked is kept", heard(is_pass=True), [ASKED], [RecordPass("q1")]),
+    ("a pass is for the newest question asked about", heard(is_pass=True), [ASKED, ALSO_ASKED], [RecordPass("q2")]),
+    (
+        "a second pass is for the one before",
+        heard(is_pass=True),
+        [ASKED, replace(ALSO_ASKED, passed=frozenset({COLLEAGUE}))],
+        [RecordPass("q1")],
+    ),
+    ("a pass in reply to the question is no answer", heard(is_pass=True, replies_to="11"), [ASKED], [RecordPass("q1")]),
+    ("a pass of somebody who was not asked is nothing", heard(THIRD, is_pass=True), [ASKED], []),
+    (
+        "a pass in reply by somebody who was not asked is no answer",
+        heard(THIRD, is_pass=True, replies_to="11"),
+        [ASKED],
+        [],
+    ),
+    ("a second pass for one question is nothing", heard(is_pass=True), [PASSED], []),
+    ("a pass after the answer is nothing", heard(is_pass=True), [ASKED_AND_ANSWERED], []),
+    # -- thanks
+    ("thanks by the asker close", heard(ASKER, is_thanks=True), [ANSWERED], [CloseThanked("q1")]),
+    ("the asker's own solution closes", heard(ASKER, is_solved=True), [FIRST], [CloseThanked("q1")]),
+    ("thanks close the newest question only", heard(ASKER, is_thanks=True), [FIRST, SECOND], [CloseThanked("q2")]),
+    (
+        "thanks that answer another's question do both",
+        heard(ASKER, is_thanks=True, replies_to="13"),
+        [FIRST, THEIRS],
+        [RecordAnswer("q3"), CloseThanked("q1")],
+    ),
+    ("thanks by a bystander close nothing", heard(THIRD, is_thanks=True), [ANSWERED], []),
+    ("thanks by a helper close nothing", heard(COLLEAGUE, is_thanks=True), [ANSWERED], []),
+    ("thanks close no solved question again", heard(ASKER, is_thanks=True), [THANKED], []),
+    ("a bystander's solution closes nothing", heard(THIRD, is_solved=True), [FIRST], []),
+    (
+        "a question about something solved closes nothing",
+        heard(ASKER, is_solved=True, is_question=True),
+        [FIRST],
+        [OpenQuestion()],
+    ),
+    # -- withdrawals
+    ("the asker's #質問ではない withdraws", heard(ASKER, is_withdrawn=True), [FIRST], [Withdraw("q1")]),
+    ("it withdraws an answered question", heard(ASKER, is_withdrawn=True), [ANSWERED], [Withdraw("q1")]),
+    ("it withdraws the newest question only", heard(ASKER, is_withdrawn=True), [FIRST, SECOND], [Withdraw("q2")]),
+    ("it thanks nobody", heard(ASKER, is_withdrawn=True, is_thanks=True), [ANSWERED], [Withdraw("q1")]),
+    ("nobody withdraws another's question", heard(THIRD, is_withdrawn=True), [FIRST], []),
+    ("nobody withdraws another's question by a reply", heard(THIRD, is_withdrawn=True, replies_to="11"), [FIRST], []),
+    ("a solved question is not withdrawn", heard(ASKER, is_withdrawn=True), [THANKED], []),
+]
+
+
+@pytest.mark.parametrize(
+    ("said", "questions", "expected"), [pytest.param(*row, id=sentence) for sentence, *row in DECISIONS]
+)
+def test_what_a_message_does(said: Heard, questions: list[Known], expected: list[Decision]) -> None:
+    assert on_message(said, questions, ENGINE) == expected
+
+
+def test_an_early_answer_is_found_for_a_question_that_arrives_after_it() -> None:
+    assert answered_by(heard(replies_to="11"), [FIRST], ENGINE) == [FIRST]
+
+
+def member(*asked_at: float, account_id: int = COLLEAGUE, paused: float = 0.0, may_be_asked: bool = True) -> Candidate:
+    return Candidate(account_id, asked_at, paused, may_be_asked)
+
+
+LEFT_OUT: list[tuple[str, Candidate, Known, str | None]] = [
+    ("somebody never asked is free", member(), FIRST, None),
+    ("somebody asked for another question last week is free", member(NOW - 2 * DAY), FIRST, None),
+    ("a pause that ends now is over", member(paused=NOW), FIRST, None),
+    ("an invitation exactly a day ago no longer counts for the day", member(NOW - DAY), FIRST, None),
+    (
+        "three invitations, one of them a week ago, are two",
+        member(NOW - WEEK, NOW - 3 * DAY, NOW - 2 * DAY),
+        FIRST,
+        None,
+    ),
+    ("nobody is asked their own question", member(account_id=ASKER), FIRST, "asker"),
+    ("vendors and staff are not asked", member(may_be_asked=False), FIRST, "vendor or staff"),
+    ("nobody is asked twice for a question", member(), ASKED, "asked before"),
+    ("who passed is not asked again", member(), PASSED, "asked before"),
+    ("who answered is not asked", member(), replace(FIRST, answerers=frozenset({COLLEAGUE})), "answered already"),
+    ("who paused is left in peace", member(paused=NOW + 1), FIRST, "paused"),
+    ("nobody is asked twice a day", member(NOW - 1), FIRST, "day cap"),
+    ("nobody is asked twice a day, not even after 23 hours", member(NOW - 23 * HOUR), FIRST, "day cap"),
+    ("an invitation from a clock that ran ahead counts", member(NOW + 5), FIRST, "day cap"),
+    ("nobody is asked four times a week", member(NOW - 6 * DAY, NOW - 4 * DAY, NOW - 2 * DAY), FIRST, "week cap"),
+]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "question", "reason"), [pytest.param(*row, id=sentence) for sentence, *row in LEFT_OUT]
+)
+def test_who_is_left_out(candidate: Candidate, question: Known, reason: str | None) -> None:
+    assert left_out(candidate, question, CAPS, NOW) == reason
+
+
+@pytest.mark.parametrize(
+    ("caps", "reason"),
+    [pytest.param(Caps(0, 3), "day cap", id="a day"), pytest.param(Caps(1, 0), "week cap", id="a week")],
+)
+def test_a_cap_of_nothing_asks_nobody(caps: Caps, reason: str) -> None:
+    assert left_out(member(), FIRST, caps, NOW) == reason
+    assert choose(FIRST, [member()], caps, NOW) is None
+
+
+def test_nobody_is_chosen_from_nobody() -> None:
+    assert choose(FIRST, [], CAPS, NOW) is None
+
+
+def test_nobody_is_chosen_where_everybody_is_left_out() -> None:
+    candidates = [member(account_id=ASKER), member(NOW - 1), member(account_id=THIRD, paused=NOW + DAY)]
+    assert choose(FIRST, candidates, CAPS, NOW) is None
+
+
+def test_the_one_asked_least_this_week_is_chosen() -> None:
+    often, seldom = member(NOW - 5 * DAY, NOW - 3 * DAY), member(NOW - 2 * DAY, account_id=THIRD)
+    assert choose(FIRST, [often, seldom], CAPS, NOW) == seldom
+    assert choose(FIRST, [seldom, often], CAPS, NOW) == seldom
+
+
+def test_what_was_long_ago_counts_for_nobody() -> None:
+    """Equals are drawn by lot, whatever happened before this week."""
+    plain = [member(account_id=number) for number in range(1, 20)]
+    long_ago = [replace(candidate, asked_at=(NOW - WEEK,) * candidate.account_id) for candidate in plain]
+    first, second = choose(FIRST, plain, CAPS, NOW), choose(FIRST, long_ago, CAPS, NOW)
+    assert first
+    assert second
+    assert first.account_id == second.account_id
+
+
+def test_the_lot_is_different_for_each_question() -> None:
+    """Different members are asked, not always the first of the list."""
+    candidates = [member(account_id=number) for number in range(1, 6)]
+    chosen = {choose(replace(FIRST, question_id=f"q{n}"), candidates, CAPS, NOW) for n in range(60)}
+    assert chosen == set(candidates)
+
+
+@pytest.mark.parametrize(
+    ("question", "paused_until", "reason"),
+    [
+        pytest.param(FIRST, 0.0, None, id="an open question still wants its answer"),
+        pytest.param(FIRST, NOW, None, id="a pause that ends now is over"),
+        pytest.param(ANSWERED, 0.0, "answered", id="an answered one does not"),
+        pytest.param(THANKED, 0.0, "answered", id="a solved one does not"),
+        pytest.param(replace(FIRST, state=State.WITHDRAWN), 0.0, "withdrawn", id="a withdrawn one does not"),
+        pytest.param(FIRST, NOW + 1, "paused", id="who paused meanwhile is left in peace"),
+        pytest.param(ANSWERED, NOW + 1, "answered", id="the question's reason goes before the person's"),
+    ],
+)
+def test_the_last_look_before_sending(question: Known, paused_until: float, reason: str | None) -> None:
+    assert may_still_ask(question, paused_until, NOW) == reason
