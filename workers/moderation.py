@@ -17,6 +17,7 @@ from engine.moderation.rules import BrakeCommand, CaseCommand, Policy, Verdict
 from engine.moderation.store import Case, Cases
 from engine.outbox import ChatContent, Intent, Kind, put, set_brake
 from engine.ports import Lane
+from engine.questions.store import Questions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,7 @@ async def on_message(event: MessageCreated | MessageUpdated, commit: Commit, dep
 
 
 async def _judge(event: MessageCreated | MessageUpdated, commit: Commit, deps: Deps) -> str:
-    judgement = detect.judge(event.body)
+    judgement = detect.judge(event.body, await _context(event, commit))
     admins = await Members(commit).in_rooms(deps.community.rooms_of("admin"))
     decisions = rules.on_judgement(
         judgement.action,
@@ -63,6 +64,13 @@ async def _judge(event: MessageCreated | MessageUpdated, commit: Commit, deps: D
         )
         outcomes.append(await _open(case, approved=decision.approved, commit=commit, deps=deps))
     return ", ".join(outcomes) or "skipped: nothing to act on"
+
+
+async def _context(event: MessageCreated | MessageUpdated, commit: Commit) -> list[str]:
+    """What the message answers, as far as it is remembered."""
+    targets = {reply.message_id for reply in parse(event.body).replies if reply.room_id == event.room_id}
+    found = [await Questions(commit).message(event.room_id, target) for target in sorted(targets)]
+    return [message.body for message in found if message is not None]
 
 
 async def _open(case: Case, *, approved: bool, commit: Commit, deps: Deps) -> str:

@@ -129,6 +129,7 @@ def _signal(rule: Rule, match: re.Match[str]) -> Signal:
 
 def _solicitation(text: str, own: str) -> Iterator[Signal]:
     """Yield what makes an advert; a link or a free-dial number counts only beside something else."""
+    text = lexicon.OWN_REFERRAL_CODE.sub("", text)
     found = [_signal(rule, match) for rule in SOLICITATION if (match := rule.pattern.search(text))]
     if found and _LINK.search(own):
         found.append(Signal("link or free-dial number", Category.SOLICITATION, 0.3, ""))

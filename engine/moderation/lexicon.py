@@ -60,6 +60,9 @@ REPORTED = re.compile(
 REMINDER = re.compile(
     r"お?控え(?:くだ|まし|いただ)|(?:やめ|止め)(?:ましょう|ていただけ)|ご遠慮|禁止|気をつけましょう|ルール(?:です|違反)"
 )
+OWN_REFERRAL_CODE = re.compile(r"(?:紹介コード[はが、:\s]*)?yr-?[0-9a-z]{4}-?[0-9a-z]{4}", re.IGNORECASE)
+"""A newcomer is asked to write this code in the first post; it invites nobody."""
+
 SIGNED_BY_ADMINS = re.compile(r"(?:運営|管理人|事務局)(?:より|です)")
 # Sentences in which people laugh at or blame themselves, unless they turn to somebody in the same breath.
 ON_ONESELF = re.compile(

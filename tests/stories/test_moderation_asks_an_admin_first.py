@@ -124,13 +124,9 @@ async def test_what_decides_nothing(community: Community, room: int, body: str) 
         ),
         pytest.param("何度もすみません、レセプトって何の略ですか？", id="a naive question asked again"),
         pytest.param("できません。保健所に確認してください。", id="a blunt answer to the matter"),
-        pytest.param(
-            "[qt]そんなことも知らないんですか[/qt]と言われて落ち込んでいます。", id="quoting somebody's rude words"
-        ),
+        pytest.param("[qt]そんなことも知らないんですか[/qt]と言われて落ち込みました。", id="quoting rude words"),
         pytest.param("ありがとうございます！助かりました。", id="thanks"),
-        pytest.param(
-            "はじめまして。紹介コード: YR-7K3M-2QXA です。よろしくお願いいたします。", id="a newcomer's referral code"
-        ),
+        pytest.param("はじめまして。紹介コード: YR-7K3M-2QXA です。", id="a newcomer's referral code"),
     ],
 )
 async def test_what_is_left_alone(community: Community, body: str) -> None:
