@@ -8,7 +8,6 @@ page, so it does not count against anybody's API limits.
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections import Counter
 from itertools import count
@@ -30,6 +29,7 @@ from engine.chatwork.simulator.sample.script import (
     Arrival,
     Line,
 )
+from engine.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from engine.chatwork.simulator.model import Message
     from engine.chatwork.simulator.world import World
 
-log = logging.getLogger(__name__)
+log = get_logger()
 
 THINKING = 3.0  # seconds until somebody reacts
 PACKING = 6.0  # seconds between being told of the community and following the link
@@ -137,7 +137,7 @@ class _Stage:
         try:
             return writing.say(self._world, self._world.account(account_id), room_id, text)
         except ApiError as refusal:
-            log.warning("account %s cannot speak in room %s: %s", account_id, room_id, refusal)
+            log.warning("sample_speech_refused", account_id=account_id, room_id=room_id, reason=str(refusal))
             return None
 
     # Newcomers
@@ -153,7 +153,7 @@ class _Stage:
         try:
             membership.join(self._world, doctor, BOARD_LINK)
         except ApiError as refusal:
-            log.warning("account %s cannot join: %s", doctor.account_id, refusal)
+            log.warning("sample_join_refused", account_id=doctor.account_id, reason=str(refusal))
         await self._sleep(THINKING)
         hello = self._say(doctor.account_id, BOARD, arrival.hello.format(code=code))
         await self._sleep(THINKING)
@@ -167,9 +167,9 @@ class _Stage:
             async with self._session.post("/v1/referrals", json=referral, headers=headers) as response:
                 if response.status == 201:
                     return str((await response.json())["code"])
-                log.warning("the referral of %s was answered %s", vendor.name, response.status)
+                log.warning("sample_referral_refused", reference=reference, reason=f"http_{response.status}")
         except (aiohttp.ClientError, TimeoutError) as error:
-            log.warning("the referral of %s did not arrive: %s", vendor.name, type(error).__name__)
+            log.warning("sample_referral_refused", reference=reference, reason=type(error).__name__)
         return None
 
     # Reactions
