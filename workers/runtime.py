@@ -38,6 +38,10 @@ log = get_logger()
 POISON_DELIVERIES = 3
 """An entry whose handler raises a bug is handed over this often, then it is a dead letter."""
 
+HAND_OVERS = 30
+"""An entry that its readers did not live to finish this often is taken for what kills them. Far more than the poison's
+number: a reader that dies leaves a whole batch behind, nearly all of it innocent."""
+
 JOB_TRIES = 5
 """Attempts of a job that raises a bug."""
 
@@ -113,7 +117,7 @@ class Runtime:
             return await self._handle_known(delivery, told)
 
     async def _handle_known(self, delivery: Delivery, told: Envelope) -> str:
-        if delivery.times > POISON_DELIVERIES + 2:
+        if delivery.times > HAND_OVERS:
             return await self._bury_event(delivery, told, "handed over too often without an end", None)
         try:
             return await self._run_handler(told, delivery.entry)
