@@ -79,7 +79,17 @@ class VendorContent(BaseModel):
     data: dict[str, str]
 
 
-Content = Annotated[ChatContent | VendorContent, Field(discriminator="channel")]
+class MailContent(BaseModel):
+    """An e-mail to a vendor's address."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    channel: Literal["mail"] = "mail"
+    vendor_id: str
+    subject: str
+    text: str
+
+
+Content = Annotated[ChatContent | VendorContent | MailContent, Field(discriminator="channel")]
 
 
 class State(StrEnum):

@@ -36,6 +36,7 @@ from engine.keys import Keys
 from engine.log import get_logger
 from engine.referrals.channel import SilentHttp, VendorChannel
 from engine.referrals.delivery import VendorHttp
+from engine.referrals.mail import MailChannel, NoMailer, SilentMailer, SmtpMailer
 from engine.stream import Consumer
 from workers.runtime import Deps, Runtime
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from engine.outbox import Channel
     from engine.ports import Account, Chat
     from engine.referrals.channel import Poster
+    from engine.referrals.mail import Mailer
     from engine.settings import Community, Environment
 
 log = get_logger()
@@ -95,13 +97,21 @@ async def _build(
     http: Poster = SilentHttp()
     if not environment.dry_run:
         http = await stack.enter_async_context(VendorHttp(environment.allowed_networks))
+    mailer = _mailer(environment)
     account = await _own_account(chat)
     deps = Deps(db, clock, community, chat, build_hours(community), account.account_id)
     channels: dict[str, Channel] = {
         "chat": ChatChannel(chat, account.account_id),
         "vendor": VendorChannel(db, http, clock),
+        "mail": MailChannel(db, mailer),
     }
     return Runtime(name, importlib.import_module(f"workers.{name}"), deps, channels)
+
+
+def _mailer(environment: Environment) -> Mailer:
+    if environment.dry_run:
+        return SilentMailer()
+    return SmtpMailer(environment.smtp_url) if environment.smtp_url else NoMailer()
 
 
 async def _own_account(chat: Chat) -> Account:

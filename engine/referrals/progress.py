@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.events import ReferralJoined
-from engine.outbox import ChatContent, Content, Intent, Kind, VendorContent, put
+from engine.outbox import ChatContent, Content, Intent, Kind, MailContent, VendorContent, put
 from engine.ports import Lane
 from engine.referrals import texts
 from engine.referrals.rules import State, Step, steps_told
@@ -62,6 +62,9 @@ def _ways(vendor: Vendor, referral: Referral, step: Step) -> list[tuple[str, Con
     if vendor.room_id is not None:
         body = texts.acknowledgement(step, referral.reference, referral.code)
         ways.append(("room", ChatContent(room_id=vendor.room_id, body=body)))
+    if vendor.email is not None:
+        subject, text = texts.mail(step, vendor.name, referral.reference, referral.code)
+        ways.append(("mail", MailContent(vendor_id=vendor.id, subject=subject, text=text)))
     return ways
 
 

@@ -1,4 +1,4 @@
-"""What vendors read in their Chatwork room. Facts only: no name, nothing the doctor did not agree to. Pure."""
+"""What vendors read in their Chatwork room or by e-mail: facts, no name, nothing the doctor did not agree to. Pure."""
 
 from __future__ import annotations
 
@@ -17,3 +17,16 @@ _LINES = {
 def acknowledgement(step: Step, reference: str, code: str) -> str:
     """One line about a step, with the vendor's own reference."""
     return info("ご紹介のご報告", f"{_LINES[step]}\n貴社の控え: {escape(reference)}\n紹介コード: {code}")
+
+
+def mail(step: Step, vendor: str, reference: str, code: str) -> tuple[str, str]:
+    """Subject and text of an e-mail about a step; no line of the subject comes from outside."""
+    text = (
+        f"{vendor} ご担当者様\n\n"
+        "平素よりお世話になっております。ご紹介について、下記のとおりご報告いたします。\n\n"
+        f"{_LINES[step]}\n"
+        f"貴社の控え: {reference}\n"
+        f"紹介コード: {code}\n\n"
+        "このメールは自動でお送りしています。ご不明な点は、コミュニティの運営までお問い合わせください。\n"
+    )
+    return "ご紹介のご報告", text

@@ -31,6 +31,7 @@ from engine.keys import Keys
 from engine.ports import Account
 from engine.referrals.channel import VendorChannel
 from engine.referrals.delivery import Delivered
+from engine.referrals.mail import MailChannel
 from engine.routes import WORKERS
 from engine.settings import Community as Settings
 from engine.settings import load_environment
@@ -40,6 +41,7 @@ from workers.runtime import Deps, Runtime
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+    from email.message import EmailMessage
     from pathlib import Path
 
     from redis.asyncio import Redis
@@ -98,6 +100,19 @@ class VendorInbox:
 
 
 @dataclass(slots=True)
+class PostOffice:
+    """Mail that was handed over; `endings` are raised by the next hand-overs."""
+
+    sent: list[EmailMessage] = field(default_factory=list)
+    endings: list[Exception] = field(default_factory=list)
+
+    async def send(self, message: EmailMessage) -> None:
+        if self.endings:
+            raise self.endings.pop(0)
+        self.sent.append(message)
+
+
+@dataclass(slots=True)
 class Community:
     """People, rooms and the engine."""
 
@@ -108,6 +123,7 @@ class Community:
     settings: Settings
     runtimes: dict[str, Runtime]
     inbox: VendorInbox
+    post_office: PostOffice
     outcomes: list[str] = field(default_factory=list)
     silent: set[str] = field(default_factory=set)
     """Workers whose loop stands still: they do nothing and give no sign of life."""
@@ -129,6 +145,7 @@ class Community:
         channels: dict[str, Channel] = {
             "chat": ChatChannel(chat, ENGINE.account_id),
             "vendor": VendorChannel(db, inbox, clock),
+            "mail": MailChannel(db, post_office := PostOffice()),
         }
         runtimes = {name: Runtime(name, importlib.import_module(f"workers.{name}"), deps, channels) for name in WORKERS}
         with Spool(folder / "spool", 1 << 20) as spool:
@@ -136,7 +153,7 @@ class Community:
             door = Door({SETTING: (TOKEN,)}, journal, clock)
             app = create_app(db, clock, journal, door, VendorApi(db, clock, configured))
             async with TestClient(TestServer(app)) as client:
-                opened = cls(client, db, clock, chat, configured, runtimes, inbox)
+                opened = cls(client, db, clock, chat, configured, runtimes, inbox, post_office)
                 for worker in WORKERS:
                     await Consumer(db, worker, "story").ensure_group()
                 for runtime in runtimes.values():
@@ -204,10 +221,10 @@ class Community:
         self.chat.rosters[room].append(who)
         await self.says(who, "[info][dtext:chatroom_chat_joined][/info]", room=room)
 
-    async def refers(self, **fields: Any) -> tuple[dict[str, Any], str]:
+    async def refers(self, *, email: str | None = None, **fields: Any) -> tuple[dict[str, Any], str]:
         """A new vendor refers a doctor; returns the API's answer and the vendor's id."""
         office = Office(self.db, self.clock, self.settings, load_environment({}))
-        vendor, api_key = await add_vendor(office, "みほん商事", webhook="https://vendor.example/hook")
+        vendor, api_key = await add_vendor(office, "みほん商事", webhook="https://vendor.example/hook", email=email)
         headers = {"authorization": f"Bearer {api_key}"}
         request = {"reference": "crm-1", "consent": True} | fields
         async with self.client.post("/v1/referrals", json=request, headers=headers) as answer:
