@@ -75,6 +75,7 @@ async def run_worker(name: str, environment: Environment, community: Community, 
     async with AsyncExitStack() as stack:
         runtime = await _until(stop, _build(name, environment, community, redis_url, stack))
         if runtime is not None:
+            log.info("worker_started", account_id=runtime.deps.own_account_id, dry_run=environment.dry_run)
             await _serve(runtime, redis_url, stop)
     log.info("worker_stopped")
 

@@ -94,6 +94,11 @@ class Process:
             assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {description}\n" + self.tail
             await asyncio.sleep(0.05)
 
+    def wait_a_little(self) -> None:
+        """Let a tenth of a second pass, unless the process has ended."""
+        assert self._process.poll() is None, f"ended with {self._process.returncode}:\n" + self.tail
+        time.sleep(0.1)
+
     async def until_told(self, *facts: str, seconds: float = 60) -> None:
         await self.until(lambda: set(facts) <= self.told, f"{set(facts) - self.told or facts} in the log", seconds)
 
