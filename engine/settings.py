@@ -211,8 +211,8 @@ def load_environment(environ: Mapping[str, str] | None = None) -> Environment:
         if path and name not in values:
             values[name] = _read_secret(name, Path(path))
     for name, value in values.items():
-        if not value.isprintable():
-            raise Refused(f"{name.upper()}: contains a line break or another invisible character; set it again")
+        if re.search(r"[\x00-\x1f\x7f]", value):
+            raise Refused(f"{name.upper()}: contains a line break or another control character; set it again")
     try:
         environment = Environment.model_validate(values)
         _ = environment.allowed_networks
