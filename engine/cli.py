@@ -163,7 +163,7 @@ def _check_arguments() -> None:
 def _sentence(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     remedy = f"; see: {context.command_path} --help" if context else ""
-    return error.format_message().rstrip(".") + remedy
+    return " ".join(error.format_message().split()).rstrip(".?") + remedy
 
 
 def _tell(sentence: str) -> None:
