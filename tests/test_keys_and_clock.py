@@ -33,4 +33,4 @@ def test_the_machines_clock_tells_the_machines_time() -> None:
 
 
 def test_after() -> None:
-    assert after(Epoch(10.0), DAY) == 86_410
+    assert after(Epoch(10.0), DAY) == Epoch(86_410)

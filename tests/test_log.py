@@ -56,7 +56,7 @@ def test_what_was_bound_once_arrives_by_itself(capsys: pytest.CaptureFixture[str
 def test_a_traceback_stays_in_one_line(capsys: pytest.CaptureFixture[str], *, foreign: bool) -> None:
     setup_logs("json", "info", worker="nudge")
     try:
-        _ = {}["x\ny"]
+        _ = {"x": 1}["x\ny"]
     except KeyError:
         if foreign:
             logging.getLogger("elsewhere").exception("job_failed")
