@@ -148,9 +148,8 @@ Guard = Callable[[Intent, Commit], Awaitable[Verdict]]
 class Channel(Protocol):
     """A way out. Raises `Transient` (with `maybe_done` when the other side may have acted) or `Permanent`."""
 
-    @property
-    def delays(self) -> tuple[float, ...]:
-        """Waits between attempts, seconds; after the last one the intent is dead."""
+    def retry_at(self, attempts: int, now: Epoch, retry_after: float | None, /) -> Epoch | None:
+        """When to try again after `attempts` failures; `retry_after` is the other side's wish. None: never."""
         ...
 
     async def send(self, intent: Intent, /) -> str:

@@ -119,7 +119,7 @@ class Sender:
         try:
             receipt = await channel.send(sending)
         except Transient as failure:
-            return await self._failed(await self._reopen(sending), sending, failure, channel.delays)
+            return await self._failed(await self._reopen(sending), sending, failure, channel)
         except Permanent as failure:
             return await self._bury(await self._reopen(sending), sending, failure.reason)
         return await self._record_sent(await self._reopen(sending), sending, receipt)
@@ -130,15 +130,16 @@ class Sender:
         await commit.read(intent_key(self._db.keys, intent.id), Intent)
         return commit
 
-    async def _failed(self, commit: Commit, intent: Intent, failure: Transient, delays: tuple[float, ...]) -> str:
+    async def _failed(self, commit: Commit, intent: Intent, failure: Transient, channel: Channel) -> str:
         """Try again by the channel's schedule; what may have been done stays in `sending`, its lease over."""
-        if intent.attempts > len(delays):
+        again_at = channel.retry_at(intent.attempts, commit.now, failure.retry_after)
+        if again_at is None:
             return await self._bury(commit, intent, f"given up after {intent.attempts} attempts: {failure.reason}")
-        wait = max(delays[intent.attempts - 1], failure.retry_after or 0.0)
+        wait = again_at - commit.now
         state = State.SENDING if failure.maybe_done else State.PENDING
         update = {"state": state, "lease_until": commit.now, "reason": failure.reason}
         commit.write(intent_key(self._db.keys, intent.id), intent.model_copy(update=update))
-        commit.wake(intent.worker, "deliver", intent.id, after(commit.now, wait))
+        commit.wake(intent.worker, "deliver", intent.id, again_at)
         commit.fact("attempt_failed", intent=intent.id, reason=failure.reason, retry_in=round(wait))
         await self._apply(commit)
         return f"again in {wait:.0f} s: {failure.reason}"

@@ -58,7 +58,10 @@ class Posted:
 
 @dataclass(slots=True)
 class FakeChat:
-    """Chatwork in memory, with failures on order: `failures` end the next posts, `after` those that were done."""
+    """Chatwork in memory, with failures on order.
+
+    `failures` end the next posts, `after` those that were done; a room in `unreadable` shows neither members nor words.
+    """
 
     clock: FakeClock
     own: Account = field(default_factory=lambda: Account(900, "ユルユル案内係", "admin"))
@@ -68,15 +71,20 @@ class FakeChat:
     posted: list[Posted] = field(default_factory=list)
     failures: list[EngineError] = field(default_factory=list)
     after: list[EngineError] = field(default_factory=list)
+    unreadable: dict[int, EngineError] = field(default_factory=dict)
     numbers: int = 1_900_000_000_000_000_000
 
     async def me(self) -> Account:
         return self.own
 
     async def members(self, room_id: int) -> list[Account]:
+        if room_id in self.unreadable:
+            raise self.unreadable[room_id]
         return list(self.rosters.get(room_id, []))
 
     async def newest_messages(self, room_id: int) -> list[PostedMessage]:
+        if room_id in self.unreadable:
+            raise self.unreadable[room_id]
         return self.rooms.get(room_id, [])[-100:]
 
     async def direct_room(self, account_id: int) -> int | None:

@@ -75,6 +75,7 @@ async def _update_room(room_id: int, listed: list[Account], commit: Commit) -> i
     roster = await members.roster(room_id)
     roles = {account.account_id: account.role for account in listed}
     changes = compare(roster.roles if roster else {}, roles)
+    await _rename(listed, members)
     names = {account.account_id: account.name for account in listed}
     for change in changes:
         match change:
@@ -92,6 +93,15 @@ async def _update_room(room_id: int, listed: list[Account], commit: Commit) -> i
     if changes or roster is None:
         members.put_roster(Roster(room_id=room_id, roles=roles))
     return len(changes)
+
+
+async def _rename(listed: list[Account], members: Members) -> None:
+    """People who call themselves something else now are addressed so."""
+    known = await members.look_up(account.account_id for account in listed)
+    for account in listed:
+        member = known.get(account.account_id)
+        if member is not None and member.name != account.name:
+            await _know(account.account_id, account.name, None, members)
 
 
 async def _know(account_id: int, name: str, joined_at: int | None, members: Members) -> None:
@@ -113,7 +123,8 @@ async def sweep(_: str, commit: Commit, __: Deps) -> str:
             if (worker, job) != ("keeper", "sweep"):
                 await commit.db.start([Wake(worker, job, argument, commit.now)])
                 started += 1
-        stuck = await commit.db.ranked(wakes, high=commit.now - STUCK)
+        found = await commit.db.ranked(wakes, high=commit.now - STUCK)
+        stuck = [member for member in found if (worker, member) != ("keeper", "sweep|")]  # this very round
         if stuck:
             log.error("work_overdue", of=worker, count=len(stuck), oldest=stuck[0])
     return f"started again: {started}"
@@ -153,13 +164,13 @@ async def _for_a_while(silent: list[str], commit: Commit) -> bool:
 
 async def listen(_: str, commit: Commit, deps: Deps) -> str:
     """Compare what the rooms hold with what webhooks told: silence is told from a switched-off webhook only so."""
-    missing = 0
+    missing, since = 0, await _watching_since(commit)
     for room in deps.community.rooms:
         if room.role == "vendor":
             continue
         for message in await deps.chat.newest_messages(room.room_id):
-            young = message.sent_at > commit.now - QUIET_WEBHOOK
-            if young or message.sent_at < await _watching_since(commit) or message.account_id == deps.own_account_id:
+            old_enough = since <= message.sent_at <= commit.now - QUIET_WEBHOOK
+            if not old_enough or message.account_id == deps.own_account_id:
                 continue
             event = MessageCreated(
                 room_id=room.room_id, message_id=message.message_id, account_id=message.account_id,

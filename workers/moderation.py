@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from engine.commit import Commit
     from engine.events import MessageCreated, MessageUpdated
+    from engine.moderation.detect import Judgement
     from engine.outbox import Verdict as SendVerdict
     from workers.runtime import Deps, Guard, Job
 
@@ -62,8 +63,14 @@ async def _judge(event: MessageCreated | MessageUpdated, commit: Commit, deps: D
             masked=parse(judgement.masked).text,
             opened_at=commit.now,
         )
-        outcomes.append(await _open(case, approved=decision.approved, commit=commit, deps=deps))
+        outcomes.append(await _open(case, _words(judgement), approved=decision.approved, commit=commit, deps=deps))
     return ", ".join(outcomes) or "skipped: nothing to act on"
+
+
+def _words(judgement: Judgement) -> list[str]:
+    """What of the message gave rise to the case, each piece once."""
+    seen = (signal.excerpt for signal in judgement.signals if signal.category is judgement.category)
+    return list(dict.fromkeys(word for word in seen if word))
 
 
 async def _context(event: MessageCreated | MessageUpdated, commit: Commit) -> list[str]:
@@ -73,7 +80,7 @@ async def _context(event: MessageCreated | MessageUpdated, commit: Commit) -> li
     return [message.body for message in found if message is not None]
 
 
-async def _open(case: Case, *, approved: bool, commit: Commit, deps: Deps) -> str:
+async def _open(case: Case, words: list[str], *, approved: bool, commit: Commit, deps: Deps) -> str:
     cases = Cases(commit)
     strikes = rules.valid_strikes([strike.expires_at for strike in await cases.strikes(case.account_id)], commit.now)
     await cases.add(case)
@@ -85,7 +92,7 @@ async def _open(case: Case, *, approved: bool, commit: Commit, deps: Deps) -> st
         case_id=case.id,
         category=case.category,
         action=case.action,
-        reason=case.reason,
+        words=words,
         masked=case.masked,
         room_id=case.room_id,
         message_id=case.message_id,

@@ -34,7 +34,7 @@ from engine.errors import Refused, Transient
 from engine.jobs import RUN, ArqWakes, dump_job, load_job
 from engine.keys import Keys
 from engine.log import get_logger
-from engine.referrals.channel import VendorChannel
+from engine.referrals.channel import SilentHttp, VendorChannel
 from engine.referrals.delivery import VendorHttp
 from engine.stream import Consumer
 from workers.runtime import Deps, Runtime
@@ -42,6 +42,7 @@ from workers.runtime import Deps, Runtime
 if TYPE_CHECKING:
     from engine.outbox import Channel
     from engine.ports import Account, Chat
+    from engine.referrals.channel import Poster
     from engine.settings import Community, Environment
 
 log = get_logger()
@@ -91,7 +92,9 @@ async def _build(
         ChatworkClient(environment.chatwork_api_url, environment.chatwork_api_token, Limiter(redis, keys, clock))
     )
     chat: Chat = SilentChat(client) if environment.dry_run else client
-    http = await stack.enter_async_context(VendorHttp(environment.allowed_networks))
+    http: Poster = SilentHttp()
+    if not environment.dry_run:
+        http = await stack.enter_async_context(VendorHttp(environment.allowed_networks))
     account = await _own_account(chat)
     deps = Deps(db, clock, community, chat, build_hours(community), account.account_id)
     channels: dict[str, Channel] = {

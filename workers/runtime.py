@@ -38,6 +38,10 @@ log = get_logger()
 POISON_DELIVERIES = 3
 """An entry whose handler raises a bug is handed over this often, then it is a dead letter."""
 
+HAND_OVERS = 30
+"""An entry that its readers did not live to finish this often is taken for what kills them. Far more than the poison's
+number: a reader that dies leaves a whole batch behind, nearly all of it innocent."""
+
 JOB_TRIES = 5
 """Attempts of a job that raises a bug."""
 
@@ -113,7 +117,7 @@ class Runtime:
             return await self._handle_known(delivery, told)
 
     async def _handle_known(self, delivery: Delivery, told: Envelope) -> str:
-        if delivery.times > POISON_DELIVERIES + 2:
+        if delivery.times > HAND_OVERS:
             return await self._bury_event(delivery, told, "handed over too often without an end", None)
         try:
             return await self._run_handler(told, delivery.entry)
@@ -187,7 +191,7 @@ class Runtime:
                 outcome = await self._again(job, argument, failure.reason, failure.retry_after)
             except Exception as bug:  # a job must never stop the worker
                 log.exception("job_failed")
-                if await self._tries(job, argument) + 1 < JOB_TRIES:
+                if job != "redrive" and await self._tries(job, argument) + 1 < JOB_TRIES:
                     outcome = await self._again(job, argument, type(bug).__name__, None)
                 else:
                     outcome = await self._bury_job(job, argument, type(bug).__name__, traceback.format_exc())
@@ -230,6 +234,8 @@ class Runtime:
         return f"again in {wait:.1f} s: {reason}"
 
     async def _bury_job(self, job: str, argument: str, reason: str, trace: str | None) -> str:
+        if job == "redrive":  # what failed again is still the dead letter it was
+            return await self._end_job(job, argument, f"failed again: {reason}")
         commit = self._ending(job, argument)
         letter = DeadLetter(
             id=f"job-{self.worker}-{job}-{argument}",
@@ -251,7 +257,10 @@ class Runtime:
         letter, _ = await self.deps.db.read(dead_key(self.deps.db.keys, letter_id), DeadLetter)
         if letter is None or letter.source != "event":
             raise Ignored("no such dead letter")
-        outcome = await self._run_handler(parse_envelope(letter.subject), None)
+        try:
+            outcome = await self._run_handler(parse_envelope(letter.subject), None)
+        except Ignored as ignored:
+            outcome = f"ignored: {ignored.reason}"
         commit = self._ending("redrive", letter_id)
         unbury(commit, letter_id)
         await self.deps.db.apply(commit)

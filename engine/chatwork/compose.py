@@ -28,6 +28,12 @@ def quote(text: str, account_id: int, time: int | None = None) -> str:
     return f"[qt][qtmeta aid={account_id}{when}]{escape(text)}[/qt]"
 
 
+def doctor(name: str) -> str:
+    """Return a member's name as one addresses a doctor, without doubling a title that is there already."""
+    name = " ".join(name.split())
+    return name if name.endswith(("先生", "さん", "様")) else f"{name}先生"
+
+
 def message_link(room_id: int, message_id: str) -> str:
     """Return the address that opens a message in Chatwork."""
     return f"https://www.chatwork.com/#!rid{room_id}-{message_id}"

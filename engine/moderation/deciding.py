@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.chatwork.compose import to
+from engine.chatwork.compose import doctor, to
 from engine.clock import after
 from engine.errors import Refused
 from engine.events import StrikeIssued
@@ -74,7 +74,7 @@ def _letter(case: Case, kind: Kind, body: str, name: str) -> Intent:
         subject=case.id,
         person=case.account_id,
         content=ChatContent(
-            room_id=case.room_id, body=body, privately_to=case.account_id, salutation=to(case.account_id, name)
+            room_id=case.room_id, body=body, privately_to=case.account_id, salutation=to(case.account_id, doctor(name))
         ),
         created_at=case.history[-1].at,
     )

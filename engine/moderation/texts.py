@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.chatwork.compose import escape, info, message_link
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CATEGORIES = {
     "mounting": "マウント",
@@ -18,19 +23,36 @@ LINE_LIMIT = 120
 
 
 def card(
-    *, case_id: str, category: str, action: str, reason: str, masked: str, room_id: int, message_id: str, strikes: int
+    *,
+    case_id: str,
+    category: str,
+    action: str,
+    words: Sequence[str],
+    masked: str,
+    room_id: int,
+    message_id: str,
+    strikes: int,
 ) -> str:
-    """Put a case before the admins: what, why, where, and the words to decide it. Personal data are masked."""
+    """Put a case before the admins: what, why, where, and the words to decide it. Personal data are masked.
+
+    `words` are those of the message that gave rise to it; for personal data their kinds.
+    """
     line = " ".join(masked.split())
     line = line if len(line) <= LINE_LIMIT else line[: LINE_LIMIT - 1] + "…"
     advice = "注意をお送りする案です。" if action == "warn" else "判断に迷う書き込みです。ご覧ください。"
+    seen = f"気になった箇所: {'、'.join(map(_piece, words))}\n" if words else ""
     history = f"この方の有効な注意は{strikes}件です。" if strikes else "この方への注意はこれまでありません。"
     return info(
         f"ご確認のお願い {case_id}（{CATEGORIES[category]}）",
-        f"{advice}\n「{escape(line)}」\n理由: {escape(reason)}\n{message_link(room_id, message_id)}\n{history}\n"
+        f"{advice}\n「{escape(line)}」\n{seen}{message_link(room_id, message_id)}\n{history}\n"
         f"注意を送る場合は「承認 {case_id}」、見送る場合は「却下 {case_id}」とだけお書きください。\n"
         f"あとから「取消 {case_id}」で取り消せます。返信がなければ何も送りません。",
     )
+
+
+def _piece(word: str) -> str:
+    """A piece of the message; one cut out of a sentence says so, a label of something masked is whole."""
+    return f"「{escape(word)}」" if word.startswith("〔") else f"「{escape(word)}…」"
 
 
 _REQUESTS = {
@@ -48,8 +70,8 @@ def warning(category: str, room_id: int, message_id: str) -> str:
     """Ask the author, without blame, to be careful."""
     return (
         "いつもご参加いただき、ありがとうございます。運営よりお願いがございます。\n"
-        f"先ほどのご投稿に、{_REQUESTS[category]}\n"
         f"{message_link(room_id, message_id)}\n"
+        f"こちらのご投稿に、{_REQUESTS[category]}\n"
         "どなたでも安心して質問できる場にしたく、ご配慮いただけますと幸いです。"
         "行き違いがございましたら、ご遠慮なく運営までお知らせください。"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.chatwork.compose import escape, message_link, to
+from engine.chatwork.compose import doctor, escape, message_link, to
 
 LINE_LIMIT = 60
 """Characters of the question quoted in an invitation."""
@@ -14,16 +14,10 @@ def one_line(text: str) -> str:
     return line if len(line) <= LINE_LIMIT else line[: LINE_LIMIT - 1] + "…"
 
 
-def honorific(name: str) -> str:
-    """A member's name as one addresses a doctor, without doubling a title that is there already."""
-    name = escape(" ".join(name.split()))
-    return name if name.endswith(("先生", "さん", "様")) else f"{name}先生"
-
-
 def invitation(account_id: int, name: str, room_id: int, message_id: str, question: str) -> str:
     """Ask one member by name, with a link and a line of the question."""
     return (
-        f"{to(account_id, honorific(name))}\n"
+        f"{to(account_id, doctor(name))}\n"
         "お忙しいところ失礼いたします。よろしければ、こちらのご質問にお知恵を貸していただけないでしょうか。\n"
         f"「{escape(one_line(question))}」\n"
         f"{message_link(room_id, message_id)}\n"

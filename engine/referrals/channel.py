@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from engine.clock import Epoch
 from engine.errors import Permanent
+from engine.log import get_logger
 from engine.outbox import VendorContent
-from engine.referrals.retries import RETRY_DELAYS
+from engine.referrals.delivery import Delivered
+from engine.referrals.retries import retry_at
 from engine.referrals.signing import sign
 from engine.referrals.store import Vendor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from engine.clock import Clock
     from engine.commit import Database
     from engine.outbox import Intent
-    from engine.referrals.delivery import Delivered
+
+log = get_logger()
 
 
 class Poster(Protocol):
@@ -32,12 +37,16 @@ class Poster(Protocol):
 class VendorChannel:
     """Posts `VendorContent`. Implements `engine.outbox.Channel`."""
 
-    delays = RETRY_DELAYS[1:]
-
-    def __init__(self, db: Database, http: Poster, clock: Clock) -> None:
+    def __init__(self, db: Database, http: Poster, clock: Clock, *, dice: Callable[[], float] = random.random) -> None:
         self._db = db
         self._http = http
         self._clock = clock
+        self._dice = dice
+
+    def retry_at(self, attempts: int, now: Epoch, retry_after: float | None) -> Epoch | None:
+        """By the specification's schedule, a little spread, so that a receiver who was away is not overrun."""
+        moment = retry_at(attempts, now, self._dice(), retry_after)
+        return None if moment is None else Epoch(moment)
 
     async def send(self, intent: Intent) -> str:
         """Sign and post; the receipt is the status. Every attempt is signed anew, with its own time."""
@@ -62,3 +71,13 @@ class VendorChannel:
     async def find(self, _: Intent) -> str | None:
         """Receivers know repeats by `webhook-id`, so an attempt without an answer is simply made again."""
         return None
+
+
+class SilentHttp:
+    """Dry run: nothing leaves the machine. Chosen where the process starts; nobody else knows."""
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Delivered:
+        """Log what would have been posted; the status is 0."""
+        del url  # may hold a vendor's secret
+        log.info("webhook_not_posted_dry_run", webhook_id=headers["webhook-id"], bytes=len(body))
+        return Delivered(status=0, duration_ms=0.0, excerpt="")

@@ -20,7 +20,7 @@ from aiohttp import ClientTimeout, DummyCookieJar, TCPConnector
 
 from engine.errors import Permanent, Refused, Transient
 from engine.referrals.addresses import Network, check_url, is_reachable, needs_allowed_network
-from engine.referrals.retries import RETRY_DELAYS, parse_retry_after, retry_at
+from engine.referrals.retries import parse_retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from aiohttp.abc import AbstractResolver
     from aiohttp.typedefs import LooseHeaders
-
-__all__ = ["RETRY_DELAYS", "Delivered", "VendorHttp", "check_url", "retry_at"]
 
 EXCERPT_BYTES: Final = 4096
 HEADER_BYTES: Final = 4096

@@ -86,7 +86,6 @@ class VendorInbox:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Delivered:
         self.attempts.append(headers)
-
         answer = self.answers.pop(0) if self.answers else None
         if answer is not None:
             raise answer
@@ -110,6 +109,8 @@ class Community:
     runtimes: dict[str, Runtime]
     inbox: VendorInbox
     outcomes: list[str] = field(default_factory=list)
+    silent: set[str] = field(default_factory=set)
+    """Workers whose loop stands still: they do nothing and give no sign of life."""
 
     @classmethod
     @asynccontextmanager
@@ -228,19 +229,21 @@ class Community:
 
     async def _next_due(self, goal: Epoch) -> Epoch | None:
         moments = []
-        for worker in WORKERS:
+        for worker in self.runtimes.keys() - self.silent:
             due = await self.db.redis.zrangebyscore(self.db.keys.wakes(worker), "-inf", goal, withscores=True)
             moments += [Epoch(score) for member, score in due if not member.endswith("|")]
         return min(moments, default=None)
 
     async def settle(self) -> None:
         """All workers read and do until nothing is left to do now."""
-        for name in WORKERS:
+        for name in self.runtimes.keys() - self.silent:
             await heartbeat.beat(self.db, name, heartbeat.Beat(at=self.clock.now()))
         busy = True
         while busy:
             busy = False
             for name, runtime in self.runtimes.items():
+                if name in self.silent:
+                    continue
                 for delivery in await Consumer(self.db, name, "story").read(100, None):
                     self.outcomes.append(await runtime.handle(delivery))
                     busy = True

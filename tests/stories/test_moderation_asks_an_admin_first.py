@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,11 +34,29 @@ async def test_a_put_down_becomes_a_card_for_the_admins_and_nothing_on_the_board
     assert community.transcript == []
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        pytest.param(PUT_DOWN, "「そんなことも知らな…」", id="the words that hurt"),
+        pytest.param(
+            "患者の山田太郎さん、090-1234-5678の件です。", "「〔氏名〕」、「〔電話〕」", id="kinds of personal data"
+        ),
+    ],
+)
+async def test_a_card_says_in_the_admins_language_what_gave_rise_to_it(
+    community: Community, words: str, shown: str
+) -> None:
+    await community.says(COLLEAGUE, words)
+    [card] = community.admin_transcript
+    assert f"気になった箇所: {shown}" in card
+    assert not re.search(r"[A-Za-z]{2}", re.sub(r"https://\S+|\[/?\w+\]", "", card))
+
+
 async def test_after_an_admins_word_the_author_is_asked_to_be_careful(community: Community) -> None:
     await community.says(COLLEAGUE, PUT_DOWN)
     await community.says(ADMIN, "承認 c1", room=ADMIN_ROOM)
     [warning] = community.transcript
-    assert warning.startswith(f"[To:{COLLEAGUE.account_id}]井上さん\n")
+    assert warning.startswith(f"[To:{COLLEAGUE.account_id}]井上先生\n")
     assert PUT_DOWN not in warning
     assert community.admin_transcript[-1] == "c1: 注意をお送りします。"
 
