@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
     from engine.commands.office import Office
 
-PROCESSES = {"run", "ingress", "worker", "simulator"}
-"""Commands that run until they are stopped: what they write are logs."""
-
 
 def all_commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
     for name, command in group.commands.items():
@@ -40,11 +37,6 @@ def all_commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tup
 
 
 COMMANDS = dict(all_commands(cli))
-
-
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - PROCESSES))
-def test_every_command_has_json(name: str) -> None:
-    assert "--json" in {option for parameter in COMMANDS[name].params for option in parameter.opts}
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

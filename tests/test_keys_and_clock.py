@@ -19,7 +19,6 @@ from engine.keys import Keys
         pytest.param(Keys("main").seen("e1"), "{main}:seen:e1", id="an event that was published"),
         pytest.param(Keys("main").wakes("nudge"), "{main}:wakes:nudge", id="due times"),
         pytest.param(Keys("main").arq_queue("nudge"), "{main}:arq:nudge", id="arq's queue"),
-        pytest.param(Keys("main").heartbeat("nudge", "a"), "{main}:heartbeat:nudge:a", id="a sign of life"),
         pytest.param(Keys("other")("x"), "{other}:x", id="another community has its own slot"),
     ],
 )
