@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib
 import json
 import os
 import socket
 import sys
-import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
@@ -77,7 +77,7 @@ def worker(name: str, health: bool) -> None:
 
 
 @cli.command()
-@click.option("--port", type=int, default=0, help="Port to listen on; 0 takes any free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 takes any free one.")
 @click.option("--play", is_flag=True, help="Let the sample community talk once the engine is ready.")
 @click.option("--engine-url", default="http://127.0.0.1:8080", show_default=True, help="Where webhooks go.")
 @click.option("--quiet", is_flag=True, help="Do not print the JSON line.")
@@ -87,7 +87,12 @@ def simulator(port: int, play: bool, engine_url: str, quiet: bool) -> None:
     player = importlib.import_module("engine.chatwork.simulator.sample.player")
     vendor_list = [player.Vendor(**vendor) for vendor in json.loads(os.environ.get("SIMULATOR_VENDORS", "[]"))]
     on_ready = (lambda _: None) if quiet else server.print_line
-    _serve(server.serve("127.0.0.1", port, play=play, engine_url=engine_url, vendors=vendor_list, on_ready=on_ready))
+    try:
+        _serve(
+            server.serve("127.0.0.1", port, play=play, engine_url=engine_url, vendors=vendor_list, on_ready=on_ready)
+        )
+    except OSError as error:
+        raise Refused(f"port {port} cannot be used: {error.strerror}; choose another with --port") from None
 
 
 def _process(name: str) -> tuple[Environment, Community, str]:
@@ -106,11 +111,13 @@ def _serve(work: Coroutine[None, None, None]) -> None:
 
 def _ask_ingress(environment: Environment) -> None:
     host = "127.0.0.1" if environment.host in ("0.0.0.0", "::") else environment.host  # noqa: S104 - compared, not bound
+    name = f"[{host}]" if ":" in host else host
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy's answer would say nothing of us
     try:
-        with urllib.request.urlopen(f"http://{host}:{environment.port}/healthz", timeout=HEALTH_SECONDS) as answer:
+        with direct.open(f"http://{name}:{environment.port}/healthz", timeout=HEALTH_SECONDS) as answer:
             click.echo(answer.read().decode())
-    except (OSError, urllib.error.URLError):
-        raise Refused("the ingress does not answer") from None
+    except (OSError, http.client.HTTPException):
+        raise Refused(f"the ingress does not answer on {name}:{environment.port}") from None
 
 
 @asynchronous
@@ -129,16 +136,38 @@ for command in (check, vendors, members, questions, cases, moderation, referrals
 
 def main() -> None:
     """Entry point: errors are one sentence on stderr."""
-    environment_level = os.environ.get("LOG_LEVEL", "warning")
-    setup_logs("json", environment_level if environment_level != "info" else "warning", worker="cli", stderr=True)
+    level = os.environ.get("LOG_LEVEL")
+    setup_logs("json", level if level in ("debug", "error") else "warning", worker="cli", stderr=True)
     try:
+        _check_arguments()
         cli.main(standalone_mode=False)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _tell(_sentence(error))
+        sys.exit(error.exit_code)
     except (EngineError, click.Abort) as error:
-        click.echo(f"yuruyuru: {str(error) or 'stopped'}", err=True)
+        _tell(str(error) or "stopped")
         sys.exit(EXIT_REFUSED if _is_child() else 1)
+
+
+def _check_arguments() -> None:
+    """Raise `Refused` for bytes that are no text: neither the database nor a terminal could take them."""
+    try:
+        "".join(sys.argv).encode()
+    except UnicodeEncodeError:
+        raise Refused("an argument is not text in UTF-8; type it again") from None
+
+
+def _sentence(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    remedy = f"; see: {context.command_path} --help" if context else ""
+    return " ".join(error.format_message().split()).rstrip(".?") + remedy
+
+
+def _tell(sentence: str) -> None:
+    click.echo(f"yuruyuru: {sentence}", err=True)
 
 
 def _is_child() -> bool:

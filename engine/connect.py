@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from arq.connections import ArqRedis
 from redis.asyncio import ConnectionPool, Redis
@@ -20,6 +20,7 @@ from engine.jobs import dump_job, load_job
 
 if TYPE_CHECKING:
     from typing import Any
+    from urllib.parse import SplitResult
 
 READ_TIMEOUT = 15.0
 """Seconds a reply may take, so that a silent connection does not hang for ever; longer than any blocking read."""
@@ -41,14 +42,36 @@ def _options() -> dict[str, Any]:
 
 
 def _pool(url: str, *, decode: bool) -> ConnectionPool:
+    """A pool for an address; what cannot be read may hold a password, so that no message shows any of it."""
+    try:
+        pool = _pool_of(url, decode=decode)
+        pool.connection_class(**pool.connection_kwargs)  # connects nowhere, but complains of options it does not know
+    except (ValueError, TypeError, RedisError):
+        raise Refused("REDIS_URL: cannot be read; write it like redis://:password@host:6379/0") from None
+    return pool
+
+
+def _sentinel_pool(parts: SplitResult, *, decode: bool) -> ConnectionPool:
+    login, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    places = [(host.strip("[]"), port) for host, _, port in (place.rpartition(":") for place in hosts.split(","))]
+    if not parts.path.strip("/") or not all(host and port.isdecimal() for host, port in places):
+        raise Refused("REDIS_URL: write redis+sentinel://host:port,host:port/name")
+    options = {
+        **_options(),
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "decode_responses": decode,
+        "username": unquote(user) or None,
+        "password": unquote(password) or None,
+    }
+    sentinels = Sentinel([(host, int(port)) for host, port in places], socket_timeout=CONNECT_TIMEOUT)  # type: ignore[no-untyped-call]
+    return SentinelConnectionPool(parts.path.strip("/"), sentinels, **options)  # type: ignore[no-untyped-call]
+
+
+def _pool_of(url: str, *, decode: bool) -> ConnectionPool:
     parts = urlsplit(url)
     if parts.scheme == SENTINEL_SCHEME:
-        hosts = [host.rpartition(":") for host in parts.netloc.rpartition("@")[2].split(",")]
-        if not parts.path.strip("/") or not all(port.isdigit() for _, _, port in hosts):
-            raise Refused("REDIS_URL: write redis+sentinel://host:port,host:port/name")
-        options = {**_options(), "socket_connect_timeout": CONNECT_TIMEOUT, "decode_responses": decode}
-        sentinels = Sentinel([(host, int(port)) for host, _, port in hosts], socket_timeout=CONNECT_TIMEOUT)  # type: ignore[no-untyped-call]
-        return SentinelConnectionPool(parts.path.strip("/"), sentinels, **options)  # type: ignore[no-untyped-call]
+        return _sentinel_pool(parts, decode=decode)
     options = {**_options(), "decode_responses": decode, "health_check_interval": 30}
     if parts.scheme in ("redis", "rediss"):
         options["socket_connect_timeout"] = CONNECT_TIMEOUT

@@ -65,7 +65,13 @@ def socket_path(data_dir: Path) -> Path:
         return path
     name = hashlib.blake2s(os.fsencode(path), digest_size=8).hexdigest()
     folder = Path(tempfile.gettempdir()) / f"yuruyuru-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        owner = folder.stat().st_uid
+    except OSError as error:
+        raise Refused(f"{folder}: cannot be used: {error.strerror}; choose a shorter DATA_DIR") from None
+    if owner != os.getuid():  # whoever owns it could put a database of their own there
+        raise Refused(f"{folder} belongs to somebody else; choose a shorter DATA_DIR")
     return folder / f"{name}.sock"
 
 

@@ -36,7 +36,3 @@ class Keys:
     def arq_queue(self, worker: str) -> str:
         """Name of arq's queue for a worker."""
         return self("arq", worker)
-
-    def heartbeat(self, worker: str, host: str) -> str:
-        """A worker process's sign of life."""
-        return self("heartbeat", worker, host)

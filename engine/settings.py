@@ -15,24 +15,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from engine.clock import DAY, HOUR, MINUTE
 from engine.errors import Refused
+from engine.toml_lines import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PUBLIC_API = "https://api.chatwork.com/v2"
+_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00"
 _UNITS = {"s": 1.0, "m": MINUTE, "h": HOUR, "d": DAY}
+
+
+LONGEST = 36_500 * DAY
+"""A century: whatever is longer is a slip of the finger, and the calendar of computers ends in the year 9999."""
 
 
 def parse_duration(text: object) -> float:
     """`"90s"`, `"15m"`, `"2h"`, `"30d"` in seconds."""
-    match = re.fullmatch(r"(\d+)([smhd])", text) if isinstance(text, str) else None
+    match = re.fullmatch(r"(\d{1,12})([smhd])", text) if isinstance(text, str) else None
     if match is None:
         raise ValueError('a duration is a number and a unit, for example "90s", "2h" or "30d"')
-    return int(match[1]) * _UNITS[match[2]]
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > LONGEST:
+        raise ValueError('a duration is at most "36500d"')
+    return seconds
 
 
 class Span(BaseModel):
@@ -45,7 +54,7 @@ class Span(BaseModel):
 
 def parse_span(text: object) -> Span:
     """Read `"12:30-15:00"`; `"24:00"` is midnight."""
-    match = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", text) if isinstance(text, str) else None
+    match = re.fullmatch(rf"({_TIME})-({_TIME})", text) if isinstance(text, str) else None
     if match is None:
         raise ValueError('a span of hours looks like "12:30-15:00"')
     start, end = (time() if part == "24:00" else time.fromisoformat(part) for part in match.groups())
@@ -58,6 +67,7 @@ def parse_quiet(text: object) -> Span | None:
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
+Lasting = Annotated[Duration, Field(gt=0)]
 DaySpan = Annotated[Span, BeforeValidator(parse_span)]
 Quiet = Annotated[Span | None, BeforeValidator(parse_quiet)]
 
@@ -107,7 +117,7 @@ class Nudge(Section):
 class Score(Section):
     """How fast the past fades."""
 
-    half_life: Duration = 30 * DAY
+    half_life: Lasting = 30 * DAY
 
 
 class Moderation(Section):
@@ -128,7 +138,7 @@ class Referral(Section):
 class Retention(Section):
     """How long texts are kept."""
 
-    messages: Duration = 400 * DAY
+    messages: Lasting = 400 * DAY
 
 
 class Community(Section):
@@ -157,7 +167,7 @@ class Environment(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    redis_url: str | None = None
+    redis_url: Annotated[str | None, Field(repr=False)] = None  # may carry a password
     data_dir: Path = Path("data")
     yuruyuru_config: Path | None = None
     chatwork_api_token: SecretStr | None = None
@@ -172,6 +182,19 @@ class Environment(BaseSettings):
     vendor_allow_networks: str = ""
     smtp_url: SecretStr | None = None
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load_environment` gives: it knows of `…_FILE`, and an empty variable counts as unset."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
     @property
     def allowed_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Private networks that vendors' webhooks may reach."""
@@ -181,11 +204,15 @@ class Environment(BaseSettings):
 def load_environment(environ: Mapping[str, str] | None = None) -> Environment:
     """Read the environment. Raises `Refused` with the name of what is wrong, never with a value."""
     environ = os.environ if environ is None else environ
-    values = {name: environ[name.upper()] for name in Environment.model_fields if environ.get(name.upper())}
+    values = {name: environ.get(name.upper(), "").strip() for name in Environment.model_fields}
+    values = {name: value for name, value in values.items() if value}
     for name in Environment.model_fields:
         path = environ.get(f"{name.upper()}_FILE")
         if path and name not in values:
             values[name] = _read_secret(name, Path(path))
+    for name, value in values.items():
+        if re.search(r"[\x00-\x1f\x7f]", value):
+            raise Refused(f"{name.upper()}: contains a line break or another control character; set it again")
     try:
         environment = Environment.model_validate(values)
         _ = environment.allowed_networks
@@ -199,9 +226,14 @@ def load_environment(environ: Mapping[str, str] | None = None) -> Environment:
 
 def _read_secret(name: str, path: Path) -> str:
     try:
-        return path.read_text().strip()
+        secret = path.read_text(encoding="utf-8-sig").strip()
     except OSError as error:
         raise Refused(f"{name.upper()}_FILE: cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Refused(f"{name.upper()}_FILE: {path} is not text in UTF-8") from None
+    if not secret:
+        raise Refused(f"{name.upper()}_FILE: {path} is empty")
+    return secret
 
 
 def load_community(path: Path | None) -> Community:
@@ -209,23 +241,27 @@ def load_community(path: Path | None) -> Community:
     if path is None:
         return Community()
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8-sig")  # editors on Windows begin a file with a byte order mark
         tables = tomllib.loads(text)
     except OSError as error:
         raise Refused(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise Refused(f"{path}: is not text in UTF-8; save it with this encoding") from None
+    except tomllib.TOMLDecodeError as error:
         raise Refused(f"{path}: is not TOML: {error}") from None
     try:
         return Community.model_validate(tables)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        found = error.errors(include_url=False)
+        # a misspelt key also leaves the right one missing: the slip says more than its consequence
+        first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
         raise Refused(f"{path}{_explain(first['loc'], first['type'], first['msg'], text)}") from None
 
 
 def _explain(loc: tuple[int | str, ...], kind: str, message: str, text: str) -> str:
     names = [part for part in loc if isinstance(part, str)]
     section, key = names[0], names[-1]
-    line = next((n for n, row in enumerate(text.splitlines(), 1) if re.match(rf"\s*\[*\s*{re.escape(key)}\b", row)), 1)
+    line = line_of(loc, text)
     if kind != "extra_forbidden":
         return f", line {line}: {'.'.join(names)}: {message.removeprefix('Value error, ')}"
     known = _known_names(section) if len(names) > 1 else list(Community.model_fields)
@@ -239,11 +275,18 @@ def _known_names(section: str) -> list[str]:
 
 
 def parse_webhook_tokens(text: str) -> dict[str, tuple[str, ...]]:
-    """`id=token,id=token` by id (an id may come twice: rotation), or one bare token under `*` for every id."""
+    """`id=token,id=token` by id (an id may come twice: rotation), or one bare token under `*` for every id.
+
+    Raises `Refused` for an empty token, whose signatures anybody could make, and where there is no token at all.
+    """
     tokens: dict[str, tuple[str, ...]] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
-        setting_id, separator, token = part.partition("=")
+        setting_id, separator, token = (word.strip() for word in part.partition("="))
         if not separator or not setting_id.isdigit():
             setting_id, token = "*", part
+        if not token.strip("="):
+            raise Refused(f"CHATWORK_WEBHOOK_TOKENS: webhook {setting_id} has no token; write it as id=token")
         tokens[setting_id] = (*tokens.get(setting_id, ()), token)
+    if not tokens:
+        raise Refused("CHATWORK_WEBHOOK_TOKENS: holds no token; copy it from Chatwork's webhook form, see README")
     return tokens

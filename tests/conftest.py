@@ -15,6 +15,7 @@ from engine.embedded import EmbeddedValkey
 from engine.keys import Keys
 from tests.fakes import FakeClock, NoWakes
 from tests.stories.community import Community
+from tests.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -75,3 +76,9 @@ async def community(redis: Redis, tmp_path: Path) -> AsyncIterator[Community]:
     """A board, an admin room, a vendor's room, and people in them; everything already known to the engine."""
     async with Community.opened(redis, tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def terminal(valkey_url: str, tmp_path: Path) -> Terminal:
+    """A shell whose commands find an empty community on the real server."""
+    return Terminal.at(valkey_url, tmp_path)

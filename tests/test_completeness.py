@@ -45,8 +45,8 @@ COMMANDS = {
     "brake": ("on", "off", "status"),
 }  # fmt: skip
 
-WITHOUT_JSON = {"run", "ingress", "worker", "simulator", "questions judge", "moderation judge"}
-"""Processes, and commands that print JSON lines anyway."""
+WITHOUT_JSON = {"run", "ingress", "worker", "simulator"}
+"""Processes: what they print are logs."""
 
 
 def routed() -> list[tuple[type[Event], str, str]]:

@@ -8,8 +8,8 @@ from typing import Any, TextIO
 
 import click
 
-from engine.commands.judging import Sentence, read_sentences
-from engine.commands.office import as_json, asynchronous, opened, plain, show_one, show_rows, when
+from engine.commands.judging import JSON_LINES, Sentence, read_sentences
+from engine.commands.office import as_json, asynchronous, json_anyway, opened, plain, show_one, show_rows, when
 from engine.errors import Refused
 from engine.members.store import Members
 from engine.moderation import detect
@@ -34,7 +34,8 @@ def test(text: str, as_json: bool) -> None:
 
 
 @moderation.command()
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=JSON_LINES)
+@json_anyway
 def judge(file: TextIO) -> None:
     """Judge JSON lines with `id`, `text` and optional `context`. Needs no database."""
     for sentence in read_sentences(file):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import unicodedata
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ import click
 from pydantic import BaseModel
 
 from engine.clock import Clock, SystemClock
-from engine.commit import Applied, Commit, Database
+from engine.commit import Applied, Commit, Database, redis_errors
 from engine.connect import connect, connect_arq
 from engine.embedded import DataDir, EmbeddedValkey, answers, socket_path
 from engine.errors import Refused, Transient
@@ -25,7 +26,12 @@ from engine.settings import load_community, load_environment
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
+    from redis.asyncio import Redis
+
     from engine.settings import Community, Environment
+
+ANSWER_SECONDS = 5.0
+"""How long a person waits for a database that may be away; services are more patient."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,12 +65,23 @@ async def opened() -> AsyncIterator[Office]:
         keys, clock = Keys(community.community.id), SystemClock()
         redis, arq = connect(url), connect_arq(url, keys.arq_queue("cli"))
         try:
+            await _reach(redis)
             yield Office(Database(redis, keys, ArqWakes(arq, keys)), clock, community, environment)
         except Transient as away:
             raise Refused(f"the database does not answer ({away.reason}); is REDIS_URL right?") from None
         finally:
             await redis.aclose()
             await arq.aclose()
+
+
+async def _reach(redis: Redis) -> None:
+    """Raise `Transient` soon if nobody answers."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            with redis_errors():
+                await redis.ping()
+    except TimeoutError:
+        raise Transient(f"silent for {ANSWER_SECONDS:.0f} s") from None
 
 
 class RedisUrl:
@@ -107,6 +124,9 @@ async def _as_coroutine(work: Awaitable[R]) -> R:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+json_anyway = click.option(
+    "--json", is_flag=True, expose_value=False, help="Print JSON, which this command always does."
+)
 
 
 def plain(value: object) -> Any:
@@ -134,7 +154,7 @@ def show_one(row: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_jsonable(row), ensure_ascii=False))
         return
-    width = max(map(len, row), default=0)
+    width = max(map(len, row))
     for name, value in row.items():
         click.echo(f"{name:<{width}}  {_cell(value)}")
 
@@ -144,17 +164,30 @@ def _jsonable(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _aligned(table: list[list[str]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    widths = [max(_width(row[column]) for row in table) for column in range(len(table[0]))]
     for row in table:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        yield "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: Japanese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _cell(value: object) -> str:
     if value is None or value == "":
         return "–"
-    if isinstance(value, (list, tuple, dict)):
-        return json.dumps(value, ensure_ascii=False, default=plain)
-    return str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, (list, tuple, dict)) else str(value)
+    # names and texts come from outside: no line break tears a table, no escape sequence reaches the terminal
+    return "".join(map(_visible, text))
+
+
+def _visible(letter: str) -> str:
+    if letter == "\n":
+        return "⏎"
+    return "\N{REPLACEMENT CHARACTER}" if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") else letter
 
 
 def when(moment: float | None) -> str | None:

@@ -7,8 +7,8 @@ from typing import Any, TextIO
 
 import click
 
-from engine.commands.judging import read_sentences
-from engine.commands.office import as_json, asynchronous, opened, show_one, show_rows, when
+from engine.commands.judging import JSON_LINES, read_sentences
+from engine.commands.office import as_json, asynchronous, json_anyway, opened, show_one, show_rows, when
 from engine.errors import Refused
 from engine.outbox import Intent, intent_key
 from engine.questions.detect import judge as judge_question
@@ -57,7 +57,8 @@ async def why(question_id: str, as_json: bool) -> None:
 
 
 @questions.command()
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=JSON_LINES)
+@json_anyway
 def judge(file: TextIO) -> None:
     """Judge JSON lines with `id` and `text`: is it a question? Needs no database."""
     for sentence in read_sentences(file):

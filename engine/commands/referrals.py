@@ -8,6 +8,7 @@ import click
 
 from engine.commands.office import Office, as_json, asynchronous, opened, show_one, show_rows, when
 from engine.errors import Refused
+from engine.members.store import Members
 from engine.outbox import Intent, intent_key
 from engine.referrals.progress import join, tell
 from engine.referrals.rules import State
@@ -55,6 +56,8 @@ async def match(referral_id: str, account_id: int, as_json: bool) -> None:
         referral = await _known(store, referral_id)
         if referral.state is not State.RECEIVED:
             raise Refused(f"{referral_id} is {referral.state}; only a received referral can be matched")
+        if await Members(commit).get(account_id) is None:
+            raise Refused(f"no member {account_id}; see: yuruyuru members list")
         if await store.of_member(account_id) is not None:
             raise Refused(f"member {account_id} was brought by another referral")
         joined = await join(referral, account_id, wrote_code=False, commit=commit)

@@ -42,6 +42,8 @@ async def add_vendor(
     office: Office, name: str, *, webhook: str | None = None, email: str | None = None, room: int | None = None
 ) -> tuple[Vendor, str]:
     """Store a vendor; returns it with its API key. Raises `Refused` for an address we would not post to."""
+    if not name.strip():
+        raise Refused("a vendor needs a name")
     if webhook is not None:
         check_url(webhook, office.environment.allowed_networks)
     if email is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
@@ -83,7 +85,7 @@ async def list_(as_json: bool) -> None:
         }
         for vendor in found
     ]
-    columns = ("vendor_id", "name", "state", "webhook", "room", "since")
+    columns = ("vendor_id", "name", "state", "webhook", "email", "room", "since")
     show_rows(rows, columns=columns, as_json=as_json, empty="No vendors yet: yuruyuru vendors add NAME")
 
 
@@ -95,7 +97,10 @@ async def rotate(vendor_id: str, as_json: bool) -> None:
     """Give a new API key and webhook secret. The old key ends now; until the next rotation both secrets sign."""
     async with opened() as office:
         commit = office.commit()
-        vendor = await _known(commit_vendor := Referrals(commit), vendor_id)
+        referrals = Referrals(commit)
+        vendor = await _known(referrals, vendor_id)
+        if vendor.disabled:
+            raise Refused(f"vendor {vendor_id} is disabled, a new key would be refused, too; see: yuruyuru vendors add")
         api_key = _new_key()
         rotated = vendor.model_copy(
             update={
@@ -104,7 +109,7 @@ async def rotate(vendor_id: str, as_json: bool) -> None:
                 "rotated_at": commit.now,
             }
         )
-        await commit_vendor.put_vendor(rotated, old_key_hash=vendor.key_hash)
+        await referrals.put_vendor(rotated, old_key_hash=vendor.key_hash)
         await office.apply(commit)
     show_one({"vendor_id": vendor_id, "api_key": api_key, "webhook_secret": rotated.secrets[0]}, as_json=as_json)
 

@@ -22,6 +22,8 @@ SATURDAY = 5
 DaySpan = tuple[time, time]
 """Start and end of a span in local time; an end at or before the start lies on the next day."""
 
+WHOLE_DAY: DaySpan = (time(), time())
+
 
 @dataclass(frozen=True, slots=True)
 class ActiveHours:
@@ -67,25 +69,28 @@ class ActiveHours:
         return ActiveSeconds(total)
 
     def _spans_from(self, moment: Epoch) -> Iterator[tuple[Epoch, Epoch]]:
-        """Active spans in order, from the day before `moment` on (a span may reach over midnight)."""
-        first = datetime.fromtimestamp(moment, self.zone).date() - timedelta(days=1)
+        """Active spans in order, none inside another, from the day of `moment` on."""
+        first = datetime.fromtimestamp(moment, self.zone).date()
         for offset in range(HORIZON_DAYS):
-            day = first + timedelta(days=offset)
-            yield from self._spans_on(day)
+            yield from self._spans_on(first + timedelta(days=offset))
 
     def _spans_on(self, day: date) -> list[tuple[Epoch, Epoch]]:
-        if self.always:
-            spans: tuple[DaySpan, ...] = ((time(), time()),)
-        else:
-            free = day.weekday() >= SATURDAY or self.is_holiday(day)
-            spans = self.weekend if free else self.weekday
-        active = merge(self._on(day, span) for span in spans)
-        if self.quiet is None:
-            return active
-        quiets = [self._on(day + timedelta(days=offset), self.quiet) for offset in (-1, 0, 1)]
+        """What is active between two midnights: the day's own spans and what reaches into it from the day before."""
+        begin, end = self._on(day, WHOLE_DAY)
+        days = (day - timedelta(days=1), day)
+        spans = [self._on(each, span) for each in days for span in self._spans_of(each)]
+        inside = ((max(start, begin), min(finish, end)) for start, finish in spans)
+        active = merge(span for span in inside if span[0] < span[1])
+        quiets = [self._on(each, self.quiet) for each in days] if self.quiet else []
         for quiet in quiets:
             active = [part for span in active for part in without(span, quiet)]
         return active
+
+    def _spans_of(self, day: date) -> tuple[DaySpan, ...]:
+        if self.always:
+            return (WHOLE_DAY,)
+        free = day.weekday() >= SATURDAY or self.is_holiday(day)
+        return self.weekend if free else self.weekday
 
     def _on(self, day: date, span: DaySpan) -> tuple[Epoch, Epoch]:
         """A span of local time on a day, in epoch seconds."""
