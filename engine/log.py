@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import structlog
@@ -27,6 +28,14 @@ def _lower_level(_: object, __: str, entry: MutableMapping[str, object]) -> Muta
     return entry
 
 
+def _values(_: object, __: str, entry: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    """Show what an enum stands for, also in columns, which would show its definition."""
+    for name, value in entry.items():
+        if isinstance(value, Enum):
+            entry[name] = value.value
+    return entry
+
+
 def setup_logs(log_format: str, level: str, *, worker: str, stderr: bool = False) -> None:
     """Configure structlog and the standard library; `log_format` is `json`, `console` or `auto`."""
     console = log_format == "console" or (log_format == "auto" and sys.stdout.isatty())
@@ -34,6 +43,7 @@ def setup_logs(log_format: str, level: str, *, worker: str, stderr: bool = False
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         _lower_level,
+        _values,
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console, key="ts"),
     ]
     last: list[Processor] = (

@@ -27,7 +27,7 @@ from engine.commands.vendors import add_vendor
 from engine.commit import Database
 from engine.connect import connect, connect_arq
 from engine.embedded import DataDir, EmbeddedValkey, die_with_parent
-from engine.errors import Refused
+from engine.errors import Refused, Transient
 from engine.jobs import ArqWakes
 from engine.keys import Keys
 from engine.log import get_logger
@@ -126,7 +126,10 @@ def run_all() -> None:
             held = DataDir(environment.data_dir)
             stack.callback(held.release)
             url = stack.enter_context(EmbeddedValkey(environment.data_dir)).url
-        supervisor = asyncio.run(_supervise(environment, url))
+        try:
+            supervisor = asyncio.run(_supervise(environment, url))
+        except Transient as away:
+            raise Refused(f"the database does not answer ({away.reason}); is REDIS_URL right?") from None
     if supervisor.refused:
         raise Refused("stopped: see the reason above")
 

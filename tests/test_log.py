@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from engine.log import QUIET, get_logger, setup_logs
+from engine.questions.rules import State
 from engine.settings import load_environment
 from tests.terminal import logs_restored
 
@@ -187,3 +188,11 @@ def test_settings_in_a_line_show_no_secret(log_format: str, capsys: pytest.Captu
     setup_logs(log_format, "info", worker="nudge")
     get_logger().info("settings", environment=environment, token=environment.admin_token)
     assert "geheim" not in capsys.readouterr().out
+
+
+def test_columns_show_what_an_enum_stands_for(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logs("console", "info", worker="nudge")
+    get_logger().info("question_opened", reason=State.OPEN)
+    line = capsys.readouterr().out
+    assert "open" in line
+    assert "State" not in line

@@ -136,6 +136,7 @@ async def test_a_killed_run_leaves_no_process_and_no_lock(tmp_path: Path) -> Non
         ),
         pytest.param({"YURUYURU_CONFIG": "/nowhere/community.toml"}, "cannot be read", id="no such file of settings"),
         pytest.param({"REDIS_URL": "postgres://x"}, "REDIS_URL", id="another kind of database"),
+        pytest.param({"REDIS_URL": "redis://127.0.0.1:1"}, "is REDIS_URL right?", id="a database that is away"),
         pytest.param({"DATA_DIR": "/proc/yuruyuru"}, "DATA_DIR", id="a folder that cannot be made"),
         pytest.param({"VENDOR_ALLOW_NETWORKS": "home"}, "VENDOR_ALLOW_NETWORKS", id="a network that is none"),
     ],
