@@ -23,7 +23,7 @@ from engine.errors import Refused, Transient
 from engine.ingress.health import Health
 from engine.ingress.journal import Journal
 from engine.ingress.spool import Spool
-from engine.ingress.vendor_api import VendorApi
+from engine.ingress.vendor_api import VendorApi, problems
 from engine.ingress.webhook import MAX_BODY, Door
 from engine.jobs import ArqWakes
 from engine.keys import Keys
@@ -49,7 +49,7 @@ READY_PAUSE = 0.5
 def create_app(db: Database, clock: Clock, journal: Journal, door: Door, vendors: VendorApi) -> web.Application:
     """The routes over ready-made parts; background work starts and ends with the application."""
     health = Health(db, clock, journal, door)
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_count(health)])
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_count(health), problems])
     app.router.add_post("/webhooks/chatwork", door.receive)
     app.router.add_get("/webhooks/chatwork", _says_ok)
     app.router.add_get("/healthz", health.healthz)
