@@ -34,6 +34,7 @@ log = get_logger()
 LARGEST_BODY = 16 * 1024
 KEY_LENGTH = 255
 CONFLICTS = 10
+RETRY = {"retry-after": "60"}
 
 
 class ReferralRequest(BaseModel):
@@ -161,32 +162,38 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     try:
         return await handler(request)
-    except Refusal as refusal:
-        return _problem(refusal)
-    except web.HTTPRequestEntityTooLarge:
-        return _problem(_too_large())
-    except web.HTTPMethodNotAllowed as error:
-        allowed = ", ".join(sorted(error.allowed_methods))
-        return _problem(Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"only {allowed} here"), {"allow": allowed})
-    except web.HTTPNotFound:
-        return _problem(Refusal(HTTPStatus.NOT_FOUND, "no such path; see /openapi.json"))
-    except Transient as away:
-        log.warning("vendor_request_failed", reason=away.reason)
-        unavailable = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "try again in a minute; nothing was stored")
-        return _problem(unavailable, {"retry-after": "60"})
+    except (Refusal, Transient, web.HTTPException) as error:
+        refusal, headers = _refusal_of(error)
+    return _problem(refusal, headers)
+
+
+def _refusal_of(error: Refusal | Transient | web.HTTPException) -> tuple[Refusal, dict[str, str]]:
+    match error:
+        case Refusal():
+            return error, {}
+        case Transient():
+            log.warning("vendor_request_failed", reason=error.reason)
+            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "try again in a minute; nothing was stored"), RETRY
+        case web.HTTPRequestEntityTooLarge():
+            return _too_large(), {}
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"only {allowed} here"), {"allow": allowed}
+        case _:
+            return Refusal(HTTPStatus(error.status), "no such path; see /openapi.json"), {}
 
 
 def _too_large() -> Refusal:
     return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {LARGEST_BODY} bytes")
 
 
-def _problem(refusal: Refusal, headers: dict[str, str] | None = None) -> web.Response:
+def _problem(refusal: Refusal, headers: dict[str, str]) -> web.Response:
     problem = refusal.problem
     extra = {"www-authenticate": "Bearer"} if problem.status == HTTPStatus.UNAUTHORIZED else {}
     return web.Response(
         status=problem.status,
         body=problem.model_dump_json().encode(),
-        headers={"content-type": "application/problem+json", **extra, **(headers or {})},
+        headers={"content-type": "application/problem+json", **extra, **headers},
     )
 
 
