@@ -215,6 +215,18 @@ async def test_an_upload_may_come_in_chunks_without_a_length(house: House) -> No
     assert next(iter(house.world.files.values())).content == b"hello"
 
 
+async def test_a_message_beside_a_file_may_come_with_a_file_name_of_its_own(house: House) -> None:
+    """Clients that give all parts of a form as files name each of them."""
+    aoki = house.person("青木")
+    room = house.room("談話室", aoki)
+    form = aiohttp.FormData(quote_fields=False)
+    form.add_field("file", b"a,b", filename="表.csv", content_type="text/csv")
+    form.add_field("message", "ご査収ください".encode(), filename="message")
+    reply = await house.call(aoki, "POST", f"/rooms/{room.room_id}/files", form)
+    assert reply.status == 200
+    assert "ご査収ください[download:" in room.messages[0].body
+
+
 async def test_a_link_is_made_changed_and_removed(house: House) -> None:
     aoki = house.person("青木")
     path = f"/rooms/{house.room('談話室', aoki).room_id}/link"
