@@ -51,8 +51,8 @@ class ChatworkClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        assert self._session is not None
+        await self._session.close()
 
     async def me(self) -> Account:
         """`GET /me`."""
@@ -119,7 +119,7 @@ class ChatworkClient:
         try:
             async with self._session.request(method, self._base + path, data=form, allow_redirects=False) as response:
                 return _Answer(response.status, response.headers, await response.read())
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL):
             return Transient(f"{what}: no connection")
         except (aiohttp.ClientError, OSError) as error:
             return Transient(f"{what}: {type(error).__name__}", maybe_done=method != "GET")

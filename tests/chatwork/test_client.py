@@ -306,6 +306,13 @@ async def test_where_nobody_listens_nothing_was_done(desk: Desk) -> None:
     assert not refused.value.maybe_done
 
 
+async def test_at_an_address_that_is_none_nothing_was_done(desk: Desk) -> None:
+    async with desk.client("http:///v2") as chat:
+        with pytest.raises(Transient) as refused:
+            await post(chat)
+    assert not refused.value.maybe_done
+
+
 @pytest.mark.parametrize(
     "answerer",
     [

@@ -145,8 +145,11 @@ async def test_it_takes_webhooks_beats_and_announces_once_that_it_is_ready(
     real_redis: Redis, real_db: Database, valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app_module, "READY_PAUSE", 0.01)
+    monkeypatch.setattr(app_module, "READY_REMINDER", 0.0)
     async with running(settings(tmp_path), valkey_url) as (url, lines):
-        assert "engine_ready" not in names(lines), "no worker is alive"
+        await until(lambda: "engine_waits" in names(lines), "waiting")
+        waits = next(line for line in lines if line["event"] == "engine_waits")
+        assert waits["problems"] == [f"worker {worker} is silent" for worker in WORKERS]
         await everybody_beats(real_db)
         await until(lambda: "engine_ready" in names(lines), "ready")
         assert await webhook(url) == 200

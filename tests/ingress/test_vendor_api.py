@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -24,6 +23,7 @@ from engine.clock import DAY
 from engine.commands.office import Office
 from engine.commands.vendors import add_vendor
 from engine.commit import Database
+from engine.ingress import vendor_api
 from engine.ingress.app import create_app
 from engine.ingress.journal import Journal
 from engine.ingress.spool import Spool
@@ -101,12 +101,12 @@ class House:
         return [json.loads(fields["e"])["event"] for _, fields in await self.db.redis.xrange(self.db.keys.stream)]
 
 
-@asynccontextmanager
-async def open_house(folder: Path) -> AsyncIterator[House]:
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
     server, clock = FakeServer(), FakeClock()
     redis = FakeAsyncRedis(server=server, decode_responses=True)
     db = Database(redis, Keys("main"), NoWakes())
-    with Spool(folder / "spool", 1 << 20) as spool:
+    with Spool(tmp_path / "spool", 1 << 20) as spool:
         journal = Journal(db, Publisher(db, clock), spool, clock)
         app = create_app(db, clock, journal, Door({}, journal, clock), VendorApi(db, clock, Community()))
         async with TestClient(TestServer(app)) as client:
@@ -116,12 +116,6 @@ async def open_house(folder: Path) -> AsyncIterator[House]:
             yield house
     server.connected = True
     await redis.aclose()
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with open_house(tmp_path) as opened:
-        yield opened
 
 
 def assert_problem(answer: Answer, status: int, words: str = "") -> None:
@@ -240,8 +234,7 @@ async def raw_request(
     writer.close()
     await writer.wait_closed()
     lines = answered.decode().split("\r\n")
-    found = dict(line.lower().split(": ", 1) for line in lines[1:])
-    found |= {"www-authenticate": found["www-authenticate"].title()} if "www-authenticate" in found else {}
+    found = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines[1:])}
     return Answer(int(lines[0].split()[1]), found, text.decode())
 
 
@@ -451,6 +444,12 @@ async def test_while_redis_is_away_nothing_is_promised(house: House) -> None:
     house.server.connected = True
     assert (await house.refer("k1")).status == 201
     assert len(await list_referrals(house.db)) == 2
+
+
+async def test_who_never_gets_a_turn_is_asked_to_try_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vendor_api, "CONFLICTS", 0)
+    assert_problem(await house.refer(), 503, "again")
+    assert await list_referrals(house.db) == []
 
 
 # -- the description --------------------------------------------------------------------------------------------------
