@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from engine.clock import Epoch
+from engine.errors import Permanent
 from engine.ports import Account, Lane, PostedMessage
 
 if TYPE_CHECKING:
     from engine.errors import EngineError
     from engine.ports import Wake
 
+LONGEST_BODY = 65_535
 TOKYO = ZoneInfo("Asia/Tokyo")
 
 
@@ -61,6 +63,7 @@ class FakeChat:
     """Chatwork in memory, with failures on order.
 
     `failures` end the next posts, `after` those that were done; a room in `unreadable` shows neither members nor words.
+    Without rosters the engine is in every room; with them only in those, and in its contacts' direct chats.
     """
 
     clock: FakeClock
@@ -78,11 +81,13 @@ class FakeChat:
         return self.own
 
     async def members(self, room_id: int) -> list[Account]:
+        self._check(room_id)
         if room_id in self.unreadable:
             raise self.unreadable[room_id]
         return list(self.rosters.get(room_id, []))
 
     async def newest_messages(self, room_id: int) -> list[PostedMessage]:
+        self._check(room_id)
         if room_id in self.unreadable:
             raise self.unreadable[room_id]
         return self.rooms.get(room_id, [])[-100:]
@@ -91,6 +96,9 @@ class FakeChat:
         return self.contacts.get(account_id)
 
     async def post(self, room_id: int, body: str, lane: Lane) -> str:
+        self._check(room_id)
+        if not 0 < len(body) <= LONGEST_BODY:
+            raise Permanent("400: the body is empty or too long")
         if self.failures:
             raise self.failures.pop(0)
         message_id = self.put(room_id, self.own.account_id, body)
@@ -98,6 +106,10 @@ class FakeChat:
         if self.after:
             raise self.after.pop(0)
         return message_id
+
+    def _check(self, room_id: int) -> None:
+        if self.rosters and room_id not in self.rosters and room_id not in self.contacts.values():
+            raise Permanent("403: not in this room")
 
     def put(self, room_id: int, account_id: int, body: str) -> str:
         """A message appears in a room; returns its id."""

@@ -40,10 +40,16 @@ class ChatChannel:
     async def find(self, intent: Intent) -> str | None:
         """Look among the newest messages: own account, same body, not older than the first attempt."""
         since = (intent.attempted_at or 0) - SKEW
+        hidden = False
         for room_id, body in await self._targets(_content(intent)):
-            found = await self._find_in(room_id, body, since)
-            if found is not None:
-                return found
+            messages = await self._chat.newest_messages(room_id)
+            for message in messages:
+                own = message.account_id == self._own and message.sent_at >= since
+                if own and message.body.strip() == body.strip():
+                    return message.message_id
+            hidden = hidden or (len(messages) >= WINDOW and messages[0].sent_at >= since)
+        if hidden:
+            raise Permanent("more than 100 messages since the attempt: nobody can know whether it was posted")
         return None
 
     async def _targets(self, content: ChatContent) -> list[tuple[int, str]]:
@@ -52,16 +58,6 @@ class ChatChannel:
         direct = None if content.privately_to is None else await self._chat.direct_room(content.privately_to)
         in_room = (content.room_id, public)
         return [in_room] if direct is None else [(direct, content.body), in_room]
-
-    async def _find_in(self, room_id: int, body: str, since: float) -> str | None:
-        messages = await self._chat.newest_messages(room_id)
-        for message in messages:
-            own = message.account_id == self._own and message.sent_at >= since
-            if own and message.body.strip() == body.strip():
-                return message.message_id
-        if len(messages) >= WINDOW and messages[0].sent_at > since:
-            raise Permanent("more than 100 messages since the attempt: nobody can know whether it was posted")
-        return None
 
 
 def _content(intent: Intent) -> ChatContent:

@@ -5,7 +5,7 @@ The token never reaches a log or an exception: requests are described by method 
 
 from __future__ import annotations
 
-import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import aiohttp
@@ -17,6 +17,7 @@ from engine.log import get_logger
 from engine.ports import Account, Lane, PostedMessage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from pydantic import SecretStr
@@ -50,8 +51,8 @@ class ChatworkClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        assert self._session is not None
+        await self._session.close()
 
     async def me(self) -> Account:
         """`GET /me`."""
@@ -79,55 +80,79 @@ class ChatworkClient:
 
     async def post(self, room_id: int, body: str, lane: Lane) -> str:
         """`POST /rooms/{room_id}/messages`; returns the message id."""
-        await self._limiter.admit(lane, post_to=room_id)
-        status, content = await self._request("POST", f"/rooms/{room_id}/messages", {"body": body})
-        try:
-            return PostedPayload.model_validate_json(content).message_id
-        except ValidationError:
-            raise Transient(f"POST message: {status} with an unreadable body", maybe_done=True) from None
+        answer = await self._request("POST", f"/rooms/{room_id}/messages", lane, form={"body": body}, post_to=room_id)
+        posted = _read(PostedPayload, answer.content)
+        if posted is None:
+            raise Transient(f"POST message: {answer.status} with an unreadable body", maybe_done=True)
+        return posted.message_id
 
     async def _get(self, path: str, shape: type[T], lane: Lane) -> T:
-        await self._limiter.admit(lane)
-        status, content = await self._request("GET", path, None)
-        try:
-            return TypeAdapter(shape).validate_json(b"[]" if status == 204 else content)
-        except ValidationError:
-            raise Transient(f"GET {path}: {status} with an unreadable body") from None
+        answer = await self._request("GET", path, lane)
+        found = _read(shape, b"[]" if answer.status == 204 else answer.content)
+        if found is None:
+            raise Transient(f"GET {path}: {answer.status} with an unreadable body")
+        return found
 
-    async def _request(self, method: str, path: str, form: dict[str, str] | None) -> tuple[int, bytes]:
-        """One request. A post that got no whole answer may have been done."""
-        assert self._session is not None, "use the client as an async context manager"
-        changes = method != "GET"
+    async def _request(
+        self, method: str, path: str, lane: Lane, *, form: dict[str, str] | None = None, post_to: int | None = None
+    ) -> _Answer:
+        """One request within the limits; an answer that is a yes. A post without a whole answer may have been done."""
+        await self._limiter.admit(lane, post_to=post_to)
         what = f"{method} {path.partition('?')[0]}"
-        try:
-            async with self._session.request(method, self._base + path, data=form, allow_redirects=False) as response:
-                content = await response.read()
-        except aiohttp.ClientConnectorError:
-            raise Transient(f"{what}: no connection") from None
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise Transient(f"{what}: {type(error).__name__}", maybe_done=changes) from None
-        if response.status == 429:
-            raise await self._too_many(what, response, content)
-        if response.status == 401:
+        answer = await self._exchange(method, path, what, form)
+        if isinstance(answer, Transient):
+            raise answer  # not where it was caught: the foreign exception knows the request's headers, so the token
+        if answer.status == 429:
+            raise await self._too_many(what, answer, post_to)
+        if answer.status == 401:
             log.error("chatwork_token_refused", request=what)
             raise Transient(f"{what}: 401, the token is refused", retry_after=LONGEST_PAUSE)
-        if response.status >= 500:
-            raise Transient(f"{what}: {response.status}", maybe_done=changes)
-        if response.status >= 300:
-            raise Permanent(f"{what}: {response.status} {content[:TEXT_LIMIT].decode(errors='replace')}")
-        return response.status, content
+        if answer.status >= 500 or answer.status == 408:
+            raise Transient(f"{what}: {answer.status}", maybe_done=method != "GET")
+        if answer.status >= 300:
+            text = answer.content.decode(errors="replace").replace(self._token.get_secret_value(), "…")
+            raise Permanent(f"{what}: {answer.status} {text[:TEXT_LIMIT]}")
+        return answer
 
-    async def _too_many(self, what: str, response: aiohttp.ClientResponse, content: bytes) -> Transient:
+    async def _exchange(self, method: str, path: str, what: str, form: dict[str, str] | None) -> _Answer | Transient:
+        assert self._session is not None, "use the client as an async context manager"
+        try:
+            async with self._session.request(method, self._base + path, data=form, allow_redirects=False) as response:
+                return _Answer(response.status, response.headers, await response.read())
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL):
+            return Transient(f"{what}: no connection")
+        except (aiohttp.ClientError, OSError) as error:
+            return Transient(f"{what}: {type(error).__name__}", maybe_done=method != "GET")
+
+    async def _too_many(self, what: str, answer: _Answer, room_id: int | None) -> Transient:
         """Obey a 429: until the reset for the token, about ten seconds for a room."""
-        if b"per room" in content:
+        if b"per room" in answer.content and room_id is not None:
             wait = ROOM_PAUSE
+            await self._limiter.obey(wait, room_id=room_id)
         else:
-            reset = response.headers.get("x-ratelimit-reset", "")
-            left = int(reset) - time.time() if reset.isdigit() else LONGEST_PAUSE
+            reset = answer.headers.get("x-ratelimit-reset", "")
+            left = int(reset) - self._limiter.now() if reset.isdecimal() and reset.isascii() else LONGEST_PAUSE
             wait = min(max(left, 1.0), LONGEST_PAUSE)
             await self._limiter.obey(wait)
         log.warning("rate_limited", request=what, retry_after=round(wait))
         return Transient(f"{what}: 429", retry_after=wait)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+def _read(shape: type[T], content: bytes) -> T | None:
+    """What an answer says; None if it is not of this shape."""
+    try:
+        return TypeAdapter(shape).validate_json(content)
+    except ValidationError:
+        return None
 
 
 class SilentChat:

@@ -1,10 +1,16 @@
 -- Sliding windows shared by all processes that use the token: one for the token, one for the room posted to.
--- KEYS: window ...   ARGV: now ms, request id, then for each window: span ms, how many this lane may use
--- Returns 0 when the request may go now (it is then counted in every window), else the wait in ms.
+-- KEYS: pauses, window ...   ARGV: now ms, request id, then for each window: name of its pause, span ms, how many this
+-- lane may use
+-- Returns 0 when the request may go now (it is then counted in every window), else the wait in ms (counted nowhere).
 local now = tonumber(ARGV[1])
 local wait = 0
-for i, window in ipairs(KEYS) do
-  local span, limit = tonumber(ARGV[1 + 2 * i]), tonumber(ARGV[2 + 2 * i])
+for i = 2, #KEYS do
+  local window, pause = KEYS[i], ARGV[3 * i - 3]
+  local span, limit = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1])
+  local paused_until = redis.call('ZSCORE', KEYS[1], pause)
+  if paused_until then
+    wait = math.max(wait, tonumber(paused_until) - now)
+  end
   redis.call('ZREMRANGEBYSCORE', window, '-inf', now - span)
   local used = redis.call('ZCARD', window)
   if used >= limit then
@@ -15,8 +21,8 @@ end
 if wait > 0 then
   return math.ceil(wait)
 end
-for i, window in ipairs(KEYS) do
-  redis.call('ZADD', window, now, ARGV[2])
-  redis.call('PEXPIRE', window, tonumber(ARGV[1 + 2 * i]))
+for i = 2, #KEYS do
+  redis.call('ZADD', KEYS[i], now, ARGV[2])
+  redis.call('PEXPIRE', KEYS[i], tonumber(ARGV[3 * i - 2]))
 end
 return 0

@@ -9,7 +9,7 @@ import asyncio
 import base64
 import signal
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -22,8 +22,8 @@ from engine.connect import connect, connect_arq
 from engine.errors import Refused, Transient
 from engine.ingress.health import Health
 from engine.ingress.journal import Journal
-from engine.ingress.spool import Spool
-from engine.ingress.vendor_api import VendorApi
+from engine.ingress.spool import Spool, SpoolFailed
+from engine.ingress.vendor_api import VendorApi, problems
 from engine.ingress.webhook import MAX_BODY, Door
 from engine.jobs import ArqWakes
 from engine.keys import Keys
@@ -44,12 +44,14 @@ log = get_logger()
 SPOOL_BYTES = 256 * 1024 * 1024
 HEADER_TIMEOUT = 15
 READY_PAUSE = 0.5
+READY_REMINDER = 10.0
+"""Seconds between two lines about what is missing."""
 
 
 def create_app(db: Database, clock: Clock, journal: Journal, door: Door, vendors: VendorApi) -> web.Application:
     """The routes over ready-made parts; background work starts and ends with the application."""
     health = Health(db, clock, journal, door)
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_count(health)])
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_count(health), problems])
     app.router.add_post("/webhooks/chatwork", door.receive)
     app.router.add_get("/webhooks/chatwork", _says_ok)
     app.router.add_get("/healthz", health.healthz)
@@ -109,7 +111,7 @@ async def _announce_ready(health: Health) -> None:
     began = time.monotonic()
     told = began
     while (ready := await health.readiness()).problems:
-        if time.monotonic() > told + 10:
+        if time.monotonic() > told + READY_REMINDER:
             told = time.monotonic()
             log.warning("engine_waits", problems=list(ready.problems))
         await asyncio.sleep(READY_PAUSE)
@@ -121,25 +123,22 @@ async def run_ingress(environment: Environment, community: Community, redis_url:
     structlog.contextvars.bind_contextvars(worker="ingress")
     tokens = _tokens(environment)
     clock, keys = SystemClock(), Keys(community.community.id)
-    redis, arq = connect(redis_url), connect_arq(redis_url, keys.arq_queue("ingress"))
-    db = Database(redis, keys, ArqWakes(arq, keys))
-    environment.data_dir.mkdir(parents=True, exist_ok=True)
-    spool = Spool(environment.data_dir / "spool", SPOOL_BYTES)
-    journal = Journal(db, Publisher(db, clock), spool, clock)
-    door = Door(tokens, journal, clock)
-    app = create_app(db, clock, journal, door, VendorApi(db, clock, community))
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=HEADER_TIMEOUT, shutdown_timeout=2.0)
-    await runner.setup()
-    try:
+    async with AsyncExitStack() as stack:
+        redis, arq = connect(redis_url), connect_arq(redis_url, keys.arq_queue("ingress"))
+        stack.push_async_callback(redis.aclose)
+        stack.push_async_callback(arq.aclose)
+        db = Database(redis, keys, ArqWakes(arq, keys))
+        spool = stack.enter_context(_open_spool(environment))
+        journal = Journal(db, Publisher(db, clock), spool, clock)
+        door = Door(tokens, journal, clock)
+        app = create_app(db, clock, journal, door, VendorApi(db, clock, community))
+        runner = web.AppRunner(app, access_log=None, keepalive_timeout=HEADER_TIMEOUT, shutdown_timeout=2.0)
+        stack.push_async_callback(runner.cleanup)
+        await runner.setup()
         site = web.TCPSite(runner, environment.host, environment.port, reuse_address=True)
         await _start(site, environment)
         log.info("ingress_listening", url=site.name, port=runner.addresses[0][1])
         await _until_stopped()
-    finally:
-        await runner.cleanup()
-        spool.close()
-        await redis.aclose()
-        await arq.aclose()
     log.info("ingress_stopped")
 
 
@@ -153,6 +152,16 @@ def _tokens(environment: Environment) -> dict[str, tuple[str, ...]]:
     except ValueError:
         raise Refused("CHATWORK_WEBHOOK_TOKENS: a token is not base64; copy it whole from Chatwork's form") from None
     return tokens
+
+
+def _open_spool(environment: Environment) -> Spool:
+    try:
+        spool = Spool(environment.data_dir / "spool", SPOOL_BYTES)
+    except SpoolFailed as failed:
+        raise Refused(f"DATA_DIR {environment.data_dir}: {failed.reason}") from None
+    if spool.lost_bytes or spool.cut_bytes:
+        log.error("spool_damaged", lost_bytes=spool.lost_bytes, cut_bytes=spool.cut_bytes)
+    return spool
 
 
 async def _start(site: web.TCPSite, environment: Environment) -> None:

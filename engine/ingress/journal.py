@@ -6,6 +6,8 @@ Order is kept: while anything lies in the spool, new events queue behind it. The
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 from typing import TYPE_CHECKING
 
 from engine.dead import DeadLetter, bury
@@ -23,6 +25,9 @@ log = get_logger()
 
 DRAIN_PAUSE = 1.0
 """Seconds between two looks at a spool whose Redis is away."""
+
+PATIENCE = 2.0
+"""Seconds to wait for a Redis that neither answers nor refuses: Chatwork is not told how long it may wait for us."""
 
 DRAIN_BATCH = 256
 DEAD_LETTER = b"D"
@@ -48,9 +53,10 @@ class Journal:
         """True: published; False: seen before; None: spooled."""
         if not self._spool.pending:
             try:
-                return await self._publisher.publish(told)
-            except Transient as away:
-                log.warning("redis_away", reason=away.reason)
+                async with asyncio.timeout(PATIENCE):
+                    return await self._publisher.publish(told)
+            except (Transient, TimeoutError) as away:
+                log.warning("redis_away", reason=_reason(away))
         await self._append(ENVELOPE + told.model_dump_json().encode())
         return None
 
@@ -58,9 +64,10 @@ class Journal:
         """Keep a dead letter."""
         if not self._spool.pending:
             try:
-                return await self._bury(letter)
-            except Transient as away:
-                log.warning("redis_away", reason=away.reason)
+                async with asyncio.timeout(PATIENCE):
+                    return await self._bury(letter)
+            except (Transient, TimeoutError) as away:
+                log.warning("redis_away", reason=_reason(away))
         await self._append(DEAD_LETTER + letter.model_dump_json().encode())
         return None
 
@@ -74,11 +81,11 @@ class Journal:
         while self._spool.pending:
             async with self._turn:
                 records = await asyncio.to_thread(self._spool.read, DRAIN_BATCH)
-            told = [parse_envelope(record[1:]) for record in records if record[:1] == ENVELOPE]
-            await self._publisher.publish_all(told)
-            for record in records:
-                if record[:1] == DEAD_LETTER:
-                    await self._bury(DeadLetter.model_validate_json(record[1:]))
+            read = [self._read(record) for record in records]
+            await self._publisher.publish_all([told for told in read if isinstance(told, Envelope)])
+            for letter in read:
+                if isinstance(letter, DeadLetter):
+                    await self._bury(letter)
             async with self._turn:
                 await asyncio.to_thread(self._spool.advance, len(records))
             gone += len(records)
@@ -95,7 +102,31 @@ class Journal:
                 log.warning("spool_waits", records=self._spool.pending, reason=away.reason)
             await asyncio.sleep(DRAIN_PAUSE)
 
+    def _read(self, record: bytes) -> Envelope | DeadLetter:
+        """What a record keeps; one that this version cannot read is a dead letter, and holds up nobody behind it."""
+        try:
+            if record[:1] == ENVELOPE:
+                return parse_envelope(record[1:])
+            if record[:1] == DEAD_LETTER:
+                return DeadLetter.model_validate_json(record[1:])
+        except ValueError as error:
+            problem = type(error).__name__
+        else:
+            problem = "unknown kind"
+        return DeadLetter(
+            id=f"spool-{hashlib.blake2s(record, digest_size=8).hexdigest()}",
+            source="webhook",
+            worker="ingress",
+            subject=base64.b64encode(record).decode(),
+            reason=f"unreadable record in the spool: {problem}",
+            died_at=self._clock.now(),
+        )
+
     async def _bury(self, letter: DeadLetter) -> None:
         commit = self._db.commit(self._clock.now())
         await bury(commit, letter)
         await self._db.apply(commit)
+
+
+def _reason(away: Transient | TimeoutError) -> str:
+    return away.reason if isinstance(away, Transient) else f"no answer for {PATIENCE:.0f} s"

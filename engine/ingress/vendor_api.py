@@ -34,12 +34,13 @@ log = get_logger()
 LARGEST_BODY = 16 * 1024
 KEY_LENGTH = 255
 CONFLICTS = 10
+RETRY = {"retry-after": "60"}
 
 
 class ReferralRequest(BaseModel):
     """What a vendor tells us: its own opaque reference, and whether the doctor agreed that it hears of the joining."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)  # "yes" is no consent
 
     reference: Annotated[str, Field(min_length=1, max_length=200)]
     consent: bool = False
@@ -84,8 +85,8 @@ class VendorApi:
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Add the routes."""
-        router.add_post("/v1/referrals", _problems(self.create))
-        router.add_get("/v1/referrals/{id}", _problems(self.show))
+        router.add_post("/v1/referrals", self.create)
+        router.add_get("/v1/referrals/{id}", self.show)
         router.add_get("/openapi.json", self.describe)
 
     async def describe(self, _: web.Request) -> web.Response:
@@ -154,30 +155,45 @@ class VendorApi:
         return vendor
 
 
-def _problems(handler: Handler) -> Handler:
-    """Turn refusals into problem documents."""
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except Refusal as refusal:
-            return _problem(refusal.problem)
-        except web.HTTPRequestEntityTooLarge:
-            return _problem(Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {LARGEST_BODY} bytes").problem)
-        except Transient as away:
-            log.warning("vendor_request_failed", reason=away.reason)
-            problem = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "try again in a minute; nothing was stored").problem
-            return _problem(problem, {"retry-after": "60"})
-
-    return answer
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whatever goes wrong below `/v1` is answered by a problem document."""
+    if not request.path.startswith("/v1"):
+        return await handler(request)
+    try:
+        return await handler(request)
+    except (Refusal, Transient, web.HTTPException) as error:
+        refusal, headers = _refusal_of(error)
+    return _problem(refusal, headers)
 
 
-def _problem(problem: Problem, headers: dict[str, str] | None = None) -> web.Response:
+def _refusal_of(error: Refusal | Transient | web.HTTPException) -> tuple[Refusal, dict[str, str]]:
+    match error:
+        case Refusal():
+            return error, {}
+        case Transient():
+            log.warning("vendor_request_failed", reason=error.reason)
+            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "try again in a minute; nothing was stored"), RETRY
+        case web.HTTPRequestEntityTooLarge():
+            return _too_large(), {}
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"only {allowed} here"), {"allow": allowed}
+        case _:
+            return Refusal(HTTPStatus(error.status), "no such path; see /openapi.json"), {}
+
+
+def _too_large() -> Refusal:
+    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {LARGEST_BODY} bytes")
+
+
+def _problem(refusal: Refusal, headers: dict[str, str]) -> web.Response:
+    problem = refusal.problem
     extra = {"www-authenticate": "Bearer"} if problem.status == HTTPStatus.UNAUTHORIZED else {}
     return web.Response(
         status=problem.status,
         body=problem.model_dump_json().encode(),
-        headers={"content-type": "application/problem+json", **extra, **(headers or {})},
+        headers={"content-type": "application/problem+json", **extra, **headers},
     )
 
 
@@ -211,9 +227,11 @@ def _idempotency_key(request: web.Request) -> str | None:
 async def _body(request: web.Request) -> bytes:
     if request.content_type != "application/json":
         raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json")
+    if (request.content_length or 0) > LARGEST_BODY:
+        raise _too_large()
     body = await request.read()
     if len(body) > LARGEST_BODY:
-        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {LARGEST_BODY} bytes")
+        raise _too_large()
     return body
 
 

@@ -22,7 +22,7 @@ ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 CODE_LETTERS = 8
 _CODE = re.compile(r"(?<![A-Z0-9])YR-?([2-9A-HJ-NP-Z]{4})-?([2-9A-HJ-NP-Z]{4})(?![A-Z0-9])")
-_WIDE = {ord("－"): "-", ord("ー"): "-", ord("‐"): "-", ord("−"): "-", ord("–"): "-"}
+_WIDE = dict.fromkeys(map(ord, "－ーｰ‐‑−–—―"), "-")
 _WIDE |= {code: chr(code - 0xFEE0) for code in range(0xFF10, 0xFF5B)}
 
 

@@ -89,8 +89,11 @@ class Answered(Record):
 
 
 def hashed(secret: str) -> str:
-    """How a key is stored and looked up. Keys are random and long, so a plain hash is enough."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    """How a key is stored and looked up. Keys are random and long, so a plain hash is enough.
+
+    Headers are bytes; those that are no UTF-8 arrive as lone surrogates and go back to what they were.
+    """
+    return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()
 
 
 class Referrals:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,20 @@ def test_an_honorific_is_not_doubled() -> None:
 def test_a_reply_reads_back() -> None:
     body = compose.reply(11, 5, "1789012345678901248", "野口") + "\nどうぞ"
     assert parse(body) == Parsed("どうぞ", replies=(Reply(11, 5, "1789012345678901248"),))
+
+
+@pytest.mark.parametrize(
+    ("name", "addressed"),
+    [
+        pytest.param("青木", "青木先生", id="a name"),
+        pytest.param("青木先生", "青木先生", id="a title that is there already"),
+        pytest.param("青木さん", "青木さん", id="another honorific"),
+        pytest.param("青木 様", "青木 様", id="a third"),
+        pytest.param(" 青木　太郎 ", "青木 太郎先生", id="blanks of all widths"),
+    ],
+)
+def test_a_doctor_is_addressed_once(name: str, addressed: str) -> None:
+    assert compose.doctor(name) == addressed
 
 
 def test_a_box_reads_back() -> None:

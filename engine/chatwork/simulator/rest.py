@@ -105,9 +105,11 @@ async def _params(request: web.Request) -> Params:
     if request.method == "GET":
         return Params(dict(request.query))
     form = await _form(request)
-    texts = {name: value for name, value in form.items() if isinstance(value, str)}
     files = {name: value for name, value in form.items() if isinstance(value, web.FileField)}
     uploads = {name: Upload(field.filename, field.file.read()) for name, field in files.items()}
+    texts = {name: value for name, value in form.items() if isinstance(value, str)}
+    # some clients give every part of a multipart form a file name, also what is meant as text
+    texts |= {name: upload.content.decode(errors="replace") for name, upload in uploads.items() if name != "file"}
     return Params({**request.query, **texts} if request.method == "DELETE" else texts, uploads)
 
 

@@ -87,6 +87,17 @@ async def test_members_settings_and_contacts_are_set_without_a_word(house: House
     assert (await house.control("POST", "/_world/requests", pair)).status == 400
 
 
+async def test_a_room_without_a_link_is_put_there_and_each_setting_changes_alone(house: House) -> None:
+    admin = house.person("管理")
+    order = {"name": "談話室", "members": {admin.account_id: "admin"}, "room_id": 5}
+    await done(house, "POST", "/_world/rooms", order)
+    room = house.world.rooms[5]
+    assert room.link is None
+    for setting in ({"show_members": False}, {"only_admins_write": True}):
+        await done(house, "PUT", f"/_world/rooms/{room.room_id}", setting)
+    assert (room.show_members, room.only_admins_write) == (False, True)
+
+
 async def test_webhooks_are_registered_listed_and_enabled(house: House) -> None:
     bot = house.person("案内係")
     order = {"account_id": bot.account_id, "url": "http://127.0.0.1:1/", "events": ["mention_to_me"]}

@@ -116,6 +116,16 @@ async def test_a_room_is_founded_described_renamed_and_ended(house: House) -> No
     assert (await house.call(aoki, "GET", f"/rooms/{room_id}")).status == 404
 
 
+async def test_a_room_that_asks_for_no_link_has_none_and_a_new_icon_is_no_news(house: House) -> None:
+    aoki = house.person("青木")
+    form = {"name": "談話室", "members_admin_ids": aoki.account_id}
+    room_id = (await house.call(aoki, "POST", "/rooms", form)).json["room_id"]
+    assert (await house.call(aoki, "GET", f"/rooms/{room_id}/link")).json == {"public": False}
+    said = len(house.world.rooms[room_id].messages)
+    await house.call(aoki, "PUT", f"/rooms/{room_id}", {"icon_preset": "beer"})
+    assert len(house.world.rooms[room_id].messages) == said
+
+
 async def test_members_are_listed_with_their_roles(house: House) -> None:
     aoki, ida = house.person("青木"), house.person("井田")
     room = house.room("談話室", aoki, ida)
@@ -193,6 +203,7 @@ async def test_a_file_is_uploaded_listed_and_downloaded_for_thirty_seconds(house
     (listed,) = (await house.call(aoki, "GET", path, account_id=aoki.account_id)).json
     assert (listed["file_id"], listed["filename"], listed["filesize"]) == (file_id, "見積.txt", 500)
     assert "download_url" not in listed
+    assert "download_url" not in (await house.call(aoki, "GET", f"{path}/{file_id}")).json
     assert f"ご査収ください[download:{file_id}]見積.txt (0.49 KB)[/download]" in room.messages[0].body
     url = (await house.call(aoki, "GET", f"{path}/{file_id}", create_download_url=1)).json["download_url"]
     assert (await house.request("GET", url)).text == "hello" * 100
@@ -213,6 +224,18 @@ async def test_an_upload_may_come_in_chunks_without_a_length(house: House) -> No
     reply = await house.request("POST", url, data=chunks(), headers=headers)
     assert reply.status == 200
     assert next(iter(house.world.files.values())).content == b"hello"
+
+
+async def test_a_message_beside_a_file_may_come_with_a_file_name_of_its_own(house: House) -> None:
+    """Clients that give all parts of a form as files name each of them."""
+    aoki = house.person("青木")
+    room = house.room("談話室", aoki)
+    form = aiohttp.FormData(quote_fields=False)
+    form.add_field("file", b"a,b", filename="表.csv", content_type="text/csv")
+    form.add_field("message", "ご査収ください".encode(), filename="message")
+    reply = await house.call(aoki, "POST", f"/rooms/{room.room_id}/files", form)
+    assert reply.status == 200
+    assert "ご査収ください[download:" in room.messages[0].body
 
 
 async def test_a_link_is_made_changed_and_removed(house: House) -> None:
