@@ -6,7 +6,7 @@ Order is kept: while anything lies in the spool, new events queue behind it. The
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.dead import DeadLetter, bury
 from engine.errors import Transient
@@ -14,12 +14,19 @@ from engine.events import Envelope, parse_envelope
 from engine.log import get_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from engine.clock import Clock
     from engine.commit import Database
     from engine.ingress.spool import Spool
     from engine.stream import Publisher
 
 log = get_logger()
+T = TypeVar("T")
+
+PATIENCE = 2.0
+"""Seconds that Redis may be silent while somebody waits for our answer. A connection that hangs would otherwise keep
+a webhook waiting for longer than Chatwork does, and Chatwork never resends."""
 
 DRAIN_PAUSE = 1.0
 """Seconds between two looks at a spool whose Redis is away."""
@@ -27,6 +34,15 @@ DRAIN_PAUSE = 1.0
 DRAIN_BATCH = 256
 DEAD_LETTER = b"D"
 ENVELOPE = b"E"
+
+
+async def soon(work: Awaitable[T]) -> T:
+    """What `work` gives. Raises `Transient` if Redis is silent for too long; what was asked may still be done."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await work
+    except TimeoutError:
+        raise Transient("redis_silent") from None
 
 
 class Journal:
@@ -48,7 +64,7 @@ class Journal:
         """True: published; False: seen before; None: spooled."""
         if not self._spool.pending:
             try:
-                return await self._publisher.publish(told)
+                return await soon(self._publisher.publish(told))  # published late all the same: seen before
             except Transient as away:
                 log.warning("redis_away", reason=away.reason)
         await self._append(ENVELOPE + told.model_dump_json().encode())
@@ -58,7 +74,7 @@ class Journal:
         """Keep a dead letter."""
         if not self._spool.pending:
             try:
-                return await self._bury(letter)
+                return await soon(self._bury(letter))
             except Transient as away:
                 log.warning("redis_away", reason=away.reason)
         await self._append(DEAD_LETTER + letter.model_dump_json().encode())
