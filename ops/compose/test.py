@@ -187,22 +187,30 @@ def talk(stack: Stack, report: Report) -> None:
 
 
 def let_die(stack: Stack, report: Report) -> None:
-    """The database away, and a worker killed."""
+    """The database silent, then away; a worker killed."""
+    run("podman", "pause", stack.container("valkey"))
+    with report.check("while its database is silent the ingress takes webhooks"):
+        says(stack, BY_KEY["aoki"].account_id, BOARD, UNKIND)
+        assert answers(stack, "/readyz") == 503
+    run("podman", "unpause", stack.container("valkey"))
+    with report.check("when the database speaks again, what was taken meanwhile is handled"):
+        until(lambda: heard(stack, "承認 c2"), "the card of case c2")
+        until_ready(stack)
     run("podman", "kill", "--signal", "KILL", stack.container("valkey"))
     with report.check("without its database the ingress still takes webhooks, and a worker says that it is not well"):
-        says(stack, BY_KEY["aoki"].account_id, BOARD, UNKIND)
+        says(stack, BY_KEY["endo"].account_id, BOARD, UNKIND)
         assert answers(stack, "/readyz") == 503
         assert stack.is_healthy("ingress")
         assert not stack.is_healthy("moderation")
     with report.check("when the database is back, what was taken meanwhile is handled"):
         run("podman", "start", stack.container("valkey"))
-        until(lambda: heard(stack, "承認 c2"), "the card of case c2")
+        until(lambda: heard(stack, "承認 c3"), "the card of case c3")
         until_ready(stack)
     with report.check("a worker whose process is killed is started again"):
         stack.inside("moderation", "sh", "-c", "kill -9 -1", check=False)
         until(lambda: stack.inspect("moderation")["RestartCount"] == 1, "a restart")
         says(stack, BY_KEY["ida"].account_id, BOARD, UNKIND)
-        until(lambda: heard(stack, "承認 c3"), "the card of case c3")
+        until(lambda: heard(stack, "承認 c4"), "the card of case c4")
 
 
 def come_back(stack: Stack, report: Report) -> None:
@@ -222,7 +230,7 @@ def come_back(stack: Stack, report: Report) -> None:
         until_ready(stack)
         assert [service for service in services if not stack.is_healthy(service)] == []
     with report.check("and still knows its cases"):
-        assert cases(stack) == {"c1": "rejected", "c2": "open", "c3": "open"}, cases(stack)
+        assert cases(stack) == {"c1": "rejected", "c2": "open", "c3": "open", "c4": "open"}, cases(stack)
 
 
 def clean_up(stack: Stack, report: Report) -> None:
