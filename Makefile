@@ -35,7 +35,7 @@ format: setup ## let the formatter decide
 	$(VENV)/bin/ruff format .
 
 test-compose: setup ## docker-compose.yml for real, in podman containers
-	@ops/compose/test
+	@$(VENV)/bin/python ops/compose/test.py
 
 docs: setup ## regenerate ops/logs.md
 	$(VENV)/bin/python ops/logs.py > ops/logs.md

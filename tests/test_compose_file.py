@@ -121,6 +121,12 @@ class TestEveryServiceOfOurs:
         known = {field.upper() for field in Environment.model_fields}
         assert {variable.removesuffix("_FILE") for variable in SERVICES[name]["environment"]} <= known
 
+    def test_asks_the_host_for_nothing_that_it_sets_itself(self, name: str) -> None:
+        """podman-compose would take the container's value, for example its path of community.toml, for the host's."""
+        service = SERVICES[name]
+        outside = json.dumps({key: value for key, value in service.items() if key != "environment"})
+        assert set(re.findall(r"\$\{(\w+)", outside)).isdisjoint(service["environment"])
+
 
 def test_workers_do_not_see_the_ingress_secrets() -> None:
     assert all(SERVICES[name]["secrets"] == ["chatwork_api_token"] for name in WORKERS)

@@ -16,6 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from engine import heartbeat
 from engine.commit import redis_errors
 from engine.errors import Transient
+from engine.ingress.journal import soon
 from engine.routes import WORKERS
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Health:
         silence = None if self._door.last_genuine is None else round(now - self._door.last_genuine, 1)
         problems = []
         try:
-            known = await heartbeat.beats(self._db, now)
+            known = await soon(heartbeat.beats(self._db, now))
             problems += [f"worker {part} is silent" for part in WORKERS if not heartbeat.is_alive(known, part, now)]
         except Transient as away:
             problems.append(f"Redis is away ({away.reason})")
@@ -97,7 +98,7 @@ class Health:
         """Prometheus text; gauges from Redis are left as they were while it is away."""
         self.metrics.spooled.set(self._journal.spooled)
         with suppress(Transient):  # readiness tells it; old gauges do no harm
-            await self._measure()
+            await soon(self._measure())
         body = generate_latest(self.metrics.registry)
         return web.Response(body=body, headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})
 

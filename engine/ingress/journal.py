@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.dead import DeadLetter, bury
 from engine.errors import Transient
@@ -16,22 +16,35 @@ from engine.events import Envelope, parse_envelope
 from engine.log import get_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from engine.clock import Clock
     from engine.commit import Database
     from engine.ingress.spool import Spool
     from engine.stream import Publisher
 
 log = get_logger()
+T = TypeVar("T")
+
+PATIENCE = 2.0
+"""Seconds that Redis may be silent while somebody waits for our answer. A connection that hangs would otherwise keep
+a webhook waiting for longer than Chatwork does, and Chatwork never resends."""
 
 DRAIN_PAUSE = 1.0
 """Seconds between two looks at a spool whose Redis is away."""
 
-PATIENCE = 2.0
-"""Seconds to wait for a Redis that neither answers nor refuses: Chatwork is not told how long it may wait for us."""
-
 DRAIN_BATCH = 256
 DEAD_LETTER = b"D"
 ENVELOPE = b"E"
+
+
+async def soon(work: Awaitable[T]) -> T:
+    """What `work` gives. Raises `Transient` if Redis is silent for too long; what was asked may still be done."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await work
+    except TimeoutError:
+        raise Transient("redis_silent") from None
 
 
 class Journal:
@@ -53,10 +66,9 @@ class Journal:
         """True: published; False: seen before; None: spooled."""
         if not self._spool.pending:
             try:
-                async with asyncio.timeout(PATIENCE):
-                    return await self._publisher.publish(told)
-            except (Transient, TimeoutError) as away:
-                log.warning("redis_away", reason=_reason(away))
+                return await soon(self._publisher.publish(told))  # published late all the same: seen before
+            except Transient as away:
+                log.warning("redis_away", reason=away.reason)
         await self._append(ENVELOPE + told.model_dump_json().encode())
         return None
 
@@ -64,10 +76,9 @@ class Journal:
         """Keep a dead letter."""
         if not self._spool.pending:
             try:
-                async with asyncio.timeout(PATIENCE):
-                    return await self._bury(letter)
-            except (Transient, TimeoutError) as away:
-                log.warning("redis_away", reason=_reason(away))
+                return await soon(self._bury(letter))
+            except Transient as away:
+                log.warning("redis_away", reason=away.reason)
         await self._append(DEAD_LETTER + letter.model_dump_json().encode())
         return None
 
@@ -126,7 +137,3 @@ class Journal:
         commit = self._db.commit(self._clock.now())
         await bury(commit, letter)
         await self._db.apply(commit)
-
-
-def _reason(away: Transient | TimeoutError) -> str:
-    return away.reason if isinstance(away, Transient) else f"no answer for {PATIENCE:.0f} s"

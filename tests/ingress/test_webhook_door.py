@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from engine import heartbeat
+from engine.commit import Database
 from engine.dead import list_dead
 from engine.errors import Transient
-from engine.ingress import webhook
+from engine.ingress import journal, webhook
 from engine.ingress.app import create_app
 from engine.ingress.journal import Journal
 from engine.ingress.signature import sign
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from engine.commit import Database
     from engine.events import Envelope
     from tests.fakes import FakeClock
 
@@ -317,6 +318,26 @@ async def test_without_redis_events_go_to_the_spool_and_out_again_in_order(
     await house.journal.drain()
     assert [event["message_id"] for event in await house.events()] == ["100", "101", "102", "103", "104", "200"]
     assert len(await list_dead(house.db)) == 1
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_a_silent_redis_keeps_nobody_waiting(
+    house: House, payload: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch, *, readable: bool
+) -> None:
+    async def never(*_: object) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    with monkeypatch.context() as silence:
+        silence.setattr(journal, "PATIENCE", 0.01)
+        silence.setattr(heartbeat, "beats", never)
+        silence.setattr(Database, "apply", never)
+        assert await house.post(payload() if readable else b"not json") == 200
+        async with house.client.get("/readyz") as answer:
+            problems = (await answer.json())["problems"]
+    assert problems == ["Redis is away (redis_silent)", "1 events wait in the spool"]
+    await house.journal.drain()
+    assert (len(await house.events()), len(await list_dead(house.db))) == ((1, 0) if readable else (0, 1))
 
 
 async def test_only_when_neither_redis_nor_the_spool_can_keep_it_the_answer_is_503(
