@@ -47,7 +47,12 @@ def setup_logs(log_format: str, level: str, *, worker: str, stderr: bool = False
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console, key="ts"),
     ]
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(pad_event_to=24, timestamp_key="ts")]
+        [
+            # rich tracebacks would show local variables, and with them tokens and texts
+            structlog.dev.ConsoleRenderer(
+                pad_event_to=24, timestamp_key="ts", exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
         if console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )

@@ -196,3 +196,15 @@ def test_columns_show_what_an_enum_stands_for(capsys: pytest.CaptureFixture[str]
     line = capsys.readouterr().out
     assert "open" in line
     assert "State" not in line
+
+
+def test_a_traceback_in_columns_shows_no_local_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logs("console", "info", worker="nudge")
+    token = "-".join(("very", "secret"))
+    try:
+        raise ValueError(len(token))
+    except ValueError:
+        get_logger().exception("handler_failed")
+    shown = capsys.readouterr().out
+    assert "ValueError: 11" in shown
+    assert "very-secret" not in shown

@@ -312,3 +312,15 @@ def test_the_lot_is_different_for_each_question() -> None:
 )
 def test_the_last_look_before_sending(question: Known, paused_until: float, reason: str | None) -> None:
     assert may_still_ask(question, paused_until, NOW) == reason
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        pytest.param(FIRST, "under moderation", id="nobody is sent to a question that admins look at"),
+        pytest.param(ANSWERED, "answered", id="that it is answered is told first"),
+    ],
+)
+def test_a_question_under_moderation_is_not_passed_on(question: Known, reason: str) -> None:
+    assert may_still_ask(question, 0.0, NOW, under_moderation=True) == reason
+    assert may_still_ask(question, NOW + 1, NOW, under_moderation=True) == reason

@@ -1,0 +1,170 @@
+"""Stories: what comes late, twice or after it was forgotten changes nothing that it should not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.events import (
+    AskPassed,
+    MemberAsked,
+    MemberJoined,
+    QuestionAnswered,
+    ReferralJoined,
+    ReferralReceived,
+    envelope,
+)
+from engine.members.store import Members
+from engine.questions.store import list_questions
+from engine.stream import Publisher
+from tests.stories.community import ADMIN_ROOM, ASKER, BOARD, COLLEAGUE, THIRD, Community
+from tests.stories.test_questions_are_answered import QUESTION, asked, states
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from redis.asyncio import Redis
+
+    from engine.events import AnyEvent
+    from engine.members.rules import Tally
+
+
+async def happens(community: Community, *events: AnyEvent) -> None:
+    """Events of the engine's own reach the stream, in this order."""
+    now = community.clock.now()
+    await Publisher(community.db, community.clock).publish_all([envelope(event, now=now) for event in events])
+    await community.settle()
+
+
+async def forgets(community: Community, *key: str | int) -> None:
+    await community.db.redis.delete(community.db.keys(*key))
+
+
+async def tally(community: Community) -> Tally:
+    return await Members(community.db.commit(community.clock.now())).tally(COLLEAGUE.account_id)
+
+
+# -- questions --------------------------------------------------------------------------------------------------------
+
+
+async def test_two_edits_that_arrive_in_the_wrong_order_leave_the_newer_text(community: Community) -> None:
+    said = await community.says(ASKER, QUESTION)
+    now = int(community.clock.now())
+    await community.delivers("message_updated", said, "解決しました。", update_time=now + 20)
+    await community.delivers("message_updated", said, QUESTION, update_time=now + 10)
+    await community.settle()
+    assert await states(community) == ["withdrawn"]
+
+
+async def test_a_question_whose_text_has_expired_is_asked_of_nobody(community: Community) -> None:
+    question = await community.says(ASKER, QUESTION)
+    await forgets(community, "message", BOARD, question.message_id)
+    await community.after(hours=12)
+    assert community.transcript == []
+    assert await states(community) == ["open"]
+
+
+async def test_an_invitation_for_a_question_that_is_gone_is_dropped(community: Community) -> None:
+    await community.says(ASKER, QUESTION)
+    community.clock.move(hours=2, seconds=1)
+    assert (await community.runtimes["nudge"].run_job("ask", "q1")).startswith("asked")
+    await forgets(community, "question", "q1")
+    await community.settle()
+    assert community.transcript == []
+    assert "dropped: forgotten" in community.outcomes
+
+
+async def test_a_wave_for_an_answered_question_asks_nobody(community: Community) -> None:
+    question = await community.says(ASKER, QUESTION)
+    await community.replies(COLLEAGUE, question, "こう書いています。")
+    outcome = await community.runtimes["nudge"].run_job("ask", "q1")
+    assert outcome == "ignored: needs no invitation any more"
+    assert asked(community) == []
+
+
+async def test_a_question_that_becomes_a_case_before_the_invitation_leaves_is_passed_on_to_nobody(
+    community: Community,
+) -> None:
+    said = await community.says(ASKER, QUESTION)
+    community.clock.move(hours=2, seconds=1)
+    assert (await community.runtimes["nudge"].run_job("ask", "q1")).startswith("asked")
+    community.silent = {"nudge"}
+    await community.edits(said, "紹介状の書き方も知らない素人は黙っていてください。教えてほしいですか？")
+    assert len(community.admin_transcript) == 1
+    community.silent = set()
+    await community.after(hours=6)
+    assert community.transcript == []
+
+
+async def test_a_calendar_without_active_hours_asks_nobody(redis: Redis, tmp_path: Path) -> None:
+    always_quiet = {"weekday": [], "weekend": [], "holidays": "none"}
+    async with Community.opened(redis, tmp_path, active_hours=always_quiet) as community:
+        await community.says(ASKER, QUESTION)
+        await community.after(days=3)
+        assert await community.runtimes["nudge"].run_job("ask", "q1") == "ignored: the calendar has no active hours"
+        assert community.transcript == []
+        assert [question.state.value for question in await list_questions(community.db)] == ["open"]
+
+
+# -- scores -----------------------------------------------------------------------------------------------------------
+
+ASKED = MemberAsked(question_id="q1", account_id=COLLEAGUE.account_id)
+PASSED = AskPassed(question_id="q1", account_id=COLLEAGUE.account_id, passed_at=1_795_000_000)
+ANSWERED = QuestionAnswered(
+    question_id="q1", message_id="11", account_id=COLLEAGUE.account_id, was_asked=True, answered_at=1_795_000_000
+)
+
+
+async def test_an_answer_that_is_told_before_its_invitation_is_one_opportunity_taken(community: Community) -> None:
+    await happens(community, ANSWERED, ASKED)
+    counted = await tally(community)
+    assert (counted.asks, counted.responses, counted.answers) == (1, 1, 1)
+
+
+async def test_a_pass_that_is_told_before_its_invitation_is_no_opportunity(community: Community) -> None:
+    await happens(community, PASSED, ASKED)
+    assert (await tally(community)).asks == 0
+
+
+async def test_who_answers_after_all_passed_first_is_not_asked_back_for_it(community: Community) -> None:
+    await happens(community, ASKED, ANSWERED, PASSED)
+    counted = await tally(community)
+    assert (counted.asks, counted.responses) == (1, 1)
+
+
+async def test_who_passed_and_answers_all_the_same_has_given(community: Community) -> None:
+    await happens(community, ASKED, PASSED, ANSWERED)
+    counted = await tally(community)
+    assert (counted.asks, counted.responses, counted.answers) == (0, 0, 1)
+
+
+# -- referrals --------------------------------------------------------------------------------------------------------
+
+
+async def test_steps_of_a_referral_that_is_gone_are_told_to_nobody(community: Community) -> None:
+    told = len(community.inbox.received)
+    await happens(
+        community,
+        ReferralReceived(referral_id="rf_gone", vendor_id="v_gone"),
+        ReferralJoined(referral_id="rf_gone", account_id=THIRD.account_id, joined_at=1_795_000_000),
+    )
+    assert len(community.inbox.received) == told
+    assert community.outcomes[-1] == "not for us" or "ignored: forgotten" in community.outcomes
+
+
+async def test_joining_the_admins_room_is_no_joining_of_the_community(community: Community) -> None:
+    await happens(
+        community, MemberJoined(room_id=ADMIN_ROOM, account_id=THIRD.account_id, seen_at=int(community.clock.now()))
+    )
+    assert "ignored: not a board" in community.outcomes
+
+
+async def test_a_third_message_of_a_referred_doctor_is_told_to_nobody(community: Community) -> None:
+    created, _ = await community.refers()
+    community.clock.move(minutes=1)
+    newcomer = THIRD
+    community.chat.rosters[BOARD].remove(THIRD)
+    await community.after(minutes=6)
+    await community.joins(newcomer)
+    for words in (f"はじめまして。{created['code']}", "よろしくお願いします。", "駐車場は何台分ありますか？"):
+        await community.says(newcomer, words)
+    assert community.inbox.steps == ["referral.received", "referral.joined", "referral.first_post"]
