@@ -140,7 +140,7 @@ def main() -> None:
     setup_logs("json", level if level in ("debug", "error") else "warning", worker="cli", stderr=True)
     try:
         _check_arguments()
-        cli.main(standalone_mode=False)
+        cli.main(prog_name="yuruyuru", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)

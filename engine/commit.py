@@ -76,6 +76,7 @@ class Fact:
 
     name: str
     fields: dict[str, object]
+    needs_a_person: bool = False
 
 
 @contextmanager
@@ -164,6 +165,10 @@ class Commit:
         """Log `name` once this commit has happened."""
         self.facts.append(Fact(name, fields))
 
+    def alarm(self, name: str, **fields: object) -> None:
+        """Log `name` as something that a person must look at, once this commit has happened."""
+        self.facts.append(Fact(name, fields, needs_a_person=True))
+
 
 class Database:
     """Records and commits on Redis. Raises `Transient` while Redis is away."""
@@ -205,10 +210,13 @@ class Database:
             )
         return [str(member) for member in found]
 
-    async def was_seen(self, event_id: str) -> bool:
-        """True if an event of this id was published."""
+    async def published(self, event_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that were published before."""
+        if not event_ids:
+            return set()
         with redis_errors():
-            return bool(await self.redis.exists(self.keys.seen(event_id)))
+            marks = await self.redis.mget([self.keys.seen(event_id) for event_id in event_ids])
+        return {event_id for event_id, mark in zip(event_ids, marks, strict=True) if mark is not None}
 
     async def next_number(self, name: str) -> int:
         """Return a number that was never given out under this name; a commit that fails leaves a hole."""
@@ -228,7 +236,7 @@ class Database:
         applied = Applied(_text(reply[0]))
         if applied is Applied.DONE:
             for fact in commit.facts:
-                log.info(fact.name, **fact.fields)
+                (log.error if fact.needs_a_person else log.info)(fact.name, **fact.fields)
             await self.start(commit.wakes)
         return applied, [flag == 1 for flag in reply[1:]]
 

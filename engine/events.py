@@ -7,12 +7,15 @@ a handler that ran again) has the same id and is published once.
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-VERSION = 1
-"""Version of the envelope written by this code; entries with a higher one are left for newer code."""
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION = 2
+"""The newest envelope that this code reads; entries with a higher one are left for newer code."""
 
 
 class Event(BaseModel):
@@ -57,6 +60,21 @@ class MessageUpdated(Event):
     def event_id(self) -> str:
         """Room, message and time of the edit."""
         return f"{self.kind}:{self.room_id}:{self.message_id}:{self.updated_at}"
+
+
+class MessageDeleted(Event):
+    """A message reads as deleted; Chatwork tells neither when nor by webhook."""
+
+    kind: Literal["message_deleted"] = "message_deleted"
+    room_id: int
+    message_id: str
+    account_id: int
+    sent_at: int
+
+    @property
+    def event_id(self) -> str:
+        """Room and message; it happens once."""
+        return f"{self.kind}:{self.room_id}:{self.message_id}"
 
 
 class MemberJoined(Event):
@@ -205,6 +223,7 @@ class ReferralJoined(Event):
 AnyEvent = Annotated[
     MessageCreated
     | MessageUpdated
+    | MessageDeleted
     | MemberJoined
     | MemberLeft
     | QuestionAsked
@@ -219,12 +238,17 @@ AnyEvent = Annotated[
 ]
 
 
+SINCE: Mapping[str, int] = {"message_deleted": 2}
+"""The version that first could read a kind of event; 1 where nothing stands here. An envelope says no more than that,
+so that during an upgrade older code goes on with all that it knows and leaves the rest."""
+
+
 class Envelope(BaseModel):
     """An event on its way: identity, trace (shared by all that follows from one webhook), time of recording."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: int = VERSION
+    version: int = 1
     event_id: str
     trace: str
     recorded_at: float
@@ -234,14 +258,15 @@ class Envelope(BaseModel):
 class VersionProbe(BaseModel):
     """The one field that code of every version can read."""
 
-    version: int = VERSION
+    version: int = 1
 
 
 def envelope(event: AnyEvent, *, now: float, trace: str | None = None) -> Envelope:
     """Wrap an event; without a `trace` a new one begins, derived from the event's id."""
     event_id = event.event_id
     trace = trace or hashlib.blake2s(event_id.encode(), digest_size=6).hexdigest()
-    return Envelope(event_id=event_id, trace=trace, recorded_at=now, event=event)
+    version = SINCE.get(event.kind, 1)
+    return Envelope(version=version, event_id=event_id, trace=trace, recorded_at=now, event=event)
 
 
 class NewerVersion(ValueError):

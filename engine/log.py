@@ -36,6 +36,15 @@ def _values(_: object, __: str, entry: MutableMapping[str, object]) -> MutableMa
     return entry
 
 
+def _renderers(*, console: bool) -> list[Processor]:
+    """Columns, or one JSON object a line."""
+    if console:
+        # rich tracebacks would show local variables, and with them tokens and texts
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(pad_event_to=24, timestamp_key="ts", exception_formatter=plain)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+
+
 def setup_logs(log_format: str, level: str, *, worker: str, stderr: bool = False) -> None:
     """Configure structlog and the standard library; `log_format` is `json`, `console` or `auto`."""
     console = log_format == "console" or (log_format == "auto" and sys.stdout.isatty())
@@ -46,19 +55,9 @@ def setup_logs(log_format: str, level: str, *, worker: str, stderr: bool = False
         _values,
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console, key="ts"),
     ]
-    last: list[Processor] = (
-        [
-            # rich tracebacks would show local variables, and with them tokens and texts
-            structlog.dev.ConsoleRenderer(
-                pad_event_to=24, timestamp_key="ts", exception_formatter=structlog.dev.plain_traceback
-            )
-        ]
-        if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(console=console)],
     )
     stream = sys.stderr if stderr else sys.stdout
     if isinstance(stream, io.TextIOWrapper):

@@ -51,7 +51,7 @@ class Chat(Protocol):
         """Everybody in a room, with roles `admin`, `member`, `readonly`."""
         ...
 
-    async def newest_messages(self, room_id: int) -> list[PostedMessage]:
+    async def newest_messages(self, room_id: int, lane: Lane) -> list[PostedMessage]:
         """Return the newest (at most 100) messages of a room, oldest first."""
         ...
 

@@ -10,6 +10,7 @@ from engine.events import (
     MemberAsked,
     MemberJoined,
     MessageCreated,
+    MessageDeleted,
     MessageUpdated,
     QuestionAnswered,
     ReferralJoined,
@@ -26,6 +27,7 @@ WORKERS = ("nudge", "score", "referral", "moderation", "keeper")
 ROUTES: Mapping[type[Event], Mapping[str, str]] = {
     MessageCreated: {"nudge": "on_message", "referral": "on_message", "moderation": "on_message", "keeper": "on_hint"},
     MessageUpdated: {"nudge": "on_edit", "referral": "on_message", "moderation": "on_message"},
+    MessageDeleted: {"nudge": "on_deletion"},
     MemberJoined: {"referral": "on_member_joined"},
     MemberAsked: {"score": "on_member_asked"},
     AskPassed: {"score": "on_ask_passed"},

@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LEVELS = ("debug", "info", "warning", "error", "exception")
+COMMITTED = {"fact": "info", "alarm": "error"}
 BOUND = ("event_id", "trace", "job", "argument", "worker")
 
 Lines = dict[str, dict[str, set[str]]]
@@ -25,16 +26,16 @@ def collect() -> Lines:
 
 
 def note(call: ast.Call, file: str, lines: Lines) -> None:
-    """Take down a call of `log.<level>("name", …)` or `commit.fact("name", …)`."""
+    """Take down a call of `log.<level>("name", …)`, `commit.fact("name", …)` or `commit.alarm("name", …)`."""
     if not isinstance(call.func, ast.Attribute) or not call.args:
         return
     method, name = call.func.attr, call.args[0]
     logs = method in LEVELS and isinstance(call.func.value, ast.Name) and call.func.value.id == "log"
-    if not (logs or method == "fact"):
+    if not (logs or method in COMMITTED):
         return
     names = [name.value] if isinstance(name, ast.Constant) and isinstance(name.value, str) else facts_of(name)
     for each in names:
-        lines[each]["levels"].add("info" if method == "fact" else method)
+        lines[each]["levels"].add(COMMITTED.get(method, method))
         lines[each]["fields"] |= {keyword.arg for keyword in call.keywords if keyword.arg}
         lines[each]["files"].add(file)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -86,7 +86,7 @@ class FakeChat:
             raise self.unreadable[room_id]
         return list(self.rosters.get(room_id, []))
 
-    async def newest_messages(self, room_id: int) -> list[PostedMessage]:
+    async def newest_messages(self, room_id: int, lane: Lane) -> list[PostedMessage]:
         self._check(room_id)
         if room_id in self.unreadable:
             raise self.unreadable[room_id]
@@ -110,6 +110,12 @@ class FakeChat:
     def _check(self, room_id: int) -> None:
         if self.rosters and room_id not in self.rosters and room_id not in self.contacts.values():
             raise Permanent("403: not in this room")
+
+    def rewrite(self, room_id: int, message_id: str, body: str) -> None:
+        """A message reads otherwise from now on."""
+        room = self.rooms[room_id]
+        at = next(n for n, message in enumerate(room) if message.message_id == message_id)
+        room[at] = replace(room[at], body=body, updated_at=int(self.clock.now()))
 
     def put(self, room_id: int, account_id: int, body: str) -> str:
         """A message appears in a room; returns its id."""

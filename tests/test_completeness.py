@@ -29,9 +29,9 @@ FACTS_FOR_OUTSIDERS = (
     "engine_ready", "webhook_accepted", "webhook_refused", "question_opened", "question_answered", "ask_sent",
     "ask_suppressed", "score_updated", "case_opened", "case_decided", "strike_issued", "referral_received",
     "referral_joined", "acknowledgement_sent", "message_posted", "rate_limited", "dead_lettered", "brake_on",
-    "brake_off",
+    "brake_off", "gap_filled", "gap_unrecoverable",
 )  # fmt: skip
-"""Log names that others rely on; `gap_filled` and `gap_unrecoverable` come with the filling of gaps."""
+"""Log names that others rely on."""
 
 COMMANDS = {
     "run": (), "ingress": (), "worker": (), "simulator": (), "check": (),

@@ -1,16 +1,16 @@
-"""Makes the others trustworthy: compares member lists, finds overdue work, watches the watchers and the webhooks.
+"""Makes the others trustworthy: compares member lists, fills gaps, finds overdue work, watches the watchers.
 
 Admins see a line in their room when something needs a person. Safe to run twice: every job looks anew at what is there.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine import heartbeat
 from engine.chatwork.markup import parse
-from engine.clock import DAY, HOUR, MINUTE, Epoch
-from engine.commit import Record
+from engine.clock import DAY, HOUR, MINUTE
 from engine.errors import Ignored, Permanent, Transient
 from engine.events import MemberJoined, MemberLeft, MessageCreated
 from engine.log import get_logger
@@ -20,12 +20,25 @@ from engine.outbox import ChatContent, Intent, Kind, put
 from engine.ports import Lane, Wake
 from engine.routes import WORKERS
 from engine.stream import trim
+from engine.upkeep import texts
+from engine.upkeep.rules import (
+    Look,
+    created_id,
+    event_of,
+    is_worth_telling,
+    looked,
+    lost_span,
+    next_rooms,
+    webhooks_are_silent,
+)
+from engine.upkeep.store import Silence, Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.commit import Commit
     from engine.ports import Account
+    from engine.upkeep.rules import MessageEvent, Span
     from workers.runtime import Deps, Job
 
 log = get_logger()
@@ -39,8 +52,8 @@ STUCK = 10 * MINUTE
 PATIENCE = 2 * MINUTE
 """Seconds for which a worker must be silent before the admins hear of it."""
 
-QUIET_WEBHOOK = 2 * MINUTE
-"""A message this old that no webhook told is missing."""
+ROOMS_A_ROUND = 6
+"""Rooms looked at for gaps in a minute: a tenth of the requests that Chatwork allows."""
 
 KEPT_ENTRIES = 1000
 """Entries of the stream kept for looking at, although every worker is done with them."""
@@ -138,68 +151,72 @@ async def watch(_: str, commit: Commit, deps: Deps) -> str:
     if not await _for_a_while(silent, commit):
         return f"silent: {', '.join(silent) or 'nobody'}"
     log.error("worker_silent", workers=silent)
-    text = (
-        f"運営の皆さまへ: 自動処理の一部（{'、'.join(silent)}）が止まっているようです。"
-        "お手数ですが、システムのご担当へお知らせください。"
-    )
-    await _tell_admins(f"silent-{int(commit.now // HOUR)}", text, commit, deps)
+    await _tell_admins(f"silent-{int(commit.now // HOUR)}", texts.silent_workers(silent), commit, deps)
     return f"told: {', '.join(silent)}"
-
-
-class Silence(Record):
-    """Workers found silent, and since when somebody is."""
-
-    workers: tuple[str, ...]
-    since: float
 
 
 async def _for_a_while(silent: list[str], commit: Commit) -> bool:
     """True if somebody was silent in earlier rounds, too: at a start not everybody speaks at once."""
-    key = commit.db.keys("silence")
-    before = await commit.read(key, Silence)
+    upkeep = Upkeep(commit)
+    before = await upkeep.silence()
     since = before.since if before and before.workers and silent else commit.now
-    commit.write(key, Silence(workers=tuple(silent), since=since))
+    upkeep.put_silence(Silence(workers=tuple(silent), since=since))
     return bool(silent) and commit.now - since >= PATIENCE
 
 
-async def listen(_: str, commit: Commit, deps: Deps) -> str:
-    """Compare what the rooms hold with what webhooks told: silence is told from a switched-off webhook only so."""
-    missing, since = 0, await _watching_since(commit)
-    for room in deps.community.rooms:
-        if room.role == "vendor":
-            continue
-        for message in await deps.chat.newest_messages(room.room_id):
-            old_enough = since <= message.sent_at <= commit.now - QUIET_WEBHOOK
-            if not old_enough or message.account_id == deps.own_account_id:
-                continue
-            event = MessageCreated(
-                room_id=room.room_id, message_id=message.message_id, account_id=message.account_id,
-                body="", sent_at=message.sent_at,
-            )  # fmt: skip
-            missing += not await commit.db.was_seen(event.event_id)
+async def fill_gaps(_: str, commit: Commit, deps: Deps) -> str:
+    """Look at the rooms' newest messages, the most urgent rooms first, and publish what no webhook told."""
+    rooms = [room.room_id for room in deps.community.rooms if room.role != "vendor"]
+    looks = await Upkeep(commit).looks(rooms)
+    found = [await _look_at(room_id, commit, deps) for room_id in next_rooms(looks, commit.now, ROOMS_A_ROUND)]
+    return f"filled: {sum(found)}"
+
+
+async def _look_at(room_id: int, commit: Commit, deps: Deps) -> int:
+    """Publish what is missing in one room; the first look learns: what stands there is history."""
+    upkeep = Upkeep(commit)
+    look = await upkeep.look(room_id) or Look(since=commit.now, looked_at=commit.now)
+    try:
+        listed = await deps.chat.newest_messages(room_id, Lane.KEEPER)
+    except (Transient, Permanent) as failure:
+        log.warning("room_unread", room_id=room_id, reason=failure.reason)
+        upkeep.put_look(room_id, replace(look, looked_at=commit.now))
+        return 0
+    events = {message.message_id: event_of(room_id, message) for message in listed}
+    heard, told = await _known(room_id, events, commit)
+    missing = [
+        event
+        for message_id, event in events.items()
+        if message_id not in told
+        and event.account_id != deps.own_account_id
+        and is_worth_telling(event, look.since, commit.now)
+    ]
+    for event in missing:
+        commit.publish(event)
     if missing:
-        log.error("webhook_silent", missing=missing)
-        text = (
-            f"運営の皆さまへ: Chatworkからの通知が{missing}件届いていないようです。"
-            "Chatworkの「サービス連携」でWebhookが有効かどうか、ご確認をお願いいたします。"
-        )
-        await _tell_admins(f"webhook-{int(commit.now // DAY)}", text, commit, deps)
-    return f"missing: {missing}"
+        commit.fact("gap_filled", room_id=room_id, messages=len(missing))
+    await _report(room_id, look, lost_span(listed, look, heard), missing=len(missing), commit=commit, deps=deps)
+    upkeep.put_look(room_id, looked(look, listed, heard, missing=len(missing), now=commit.now))
+    return len(missing)
 
 
-class Watching(Record):
-    """Since when this installation listens; older messages are nobody's fault."""
+async def _known(room_id: int, events: Mapping[str, MessageEvent], commit: Commit) -> tuple[set[str], set[str]]:
+    """Messages of which anything was told, and messages told as they stand now."""
+    created = {message_id: created_id(room_id, message_id) for message_id in events}
+    published = await commit.db.published([*created.values(), *(event.event_id for event in events.values())])
+    told = {message_id for message_id, event in events.items() if event.event_id in published}
+    return told | {message_id for message_id, event_id in created.items() if event_id in published}, told
 
-    since: float
 
-
-async def _watching_since(commit: Commit) -> Epoch:
-    key = commit.db.keys("watching")
-    known = await commit.read(key, Watching)
-    if known is None:
-        known = Watching(since=commit.now)
-        commit.write(key, known)
-    return Epoch(known.since)
+async def _report(room_id: int, look: Look, lost: Span | None, *, missing: int, commit: Commit, deps: Deps) -> None:
+    """Tell the admins what a person must see to; each thing once a day."""
+    if lost is not None:
+        commit.alarm("gap_unrecoverable", room_id=room_id, since=lost.start, until=lost.end)
+        text = texts.lost_messages(lost.start, lost.end, deps.hours.zone)
+        await _tell_admins(f"lost-{room_id}-{lost.end}", text, commit, deps)
+    if webhooks_are_silent(look, missing=missing, now=commit.now):
+        commit.alarm("webhook_silent", room_id=room_id, missing=missing)
+        await _tell_admins(f"webhook-{int(commit.now // DAY)}", texts.silent_webhooks(missing), commit, deps)
 
 
 async def _tell_admins(subject: str, text: str, commit: Commit, deps: Deps) -> None:
@@ -220,11 +237,11 @@ JOBS: Mapping[str, Job] = {
     "compare_members": compare_members,
     "sweep": sweep,
     "watch": watch,
-    "listen": listen,
+    "fill_gaps": fill_gaps,
 }
 PERIODIC: Mapping[str, float] = {
     "compare_members": 5 * MINUTE,
     "sweep": 15.0,
     "watch": MINUTE,
-    "listen": 10 * MINUTE,
+    "fill_gaps": MINUTE,
 }

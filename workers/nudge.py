@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING
 from engine.clock import ActiveSeconds, Epoch
 from engine.errors import Ignored
 from engine.events import (
-    AskPassed,
     MemberAsked,
     MessageCreated,
+    MessageDeleted,
     MessageUpdated,
-    QuestionAnswered,
-    QuestionAsked,
-    ThanksGiven,
 )
 from engine.members.store import Members
 from engine.moderation.store import Cases
 from engine.outbox import ChatContent, Drop, Go, Intent, Kind, Later, Verdict, put
 from engine.ports import Lane
-from engine.questions import rules, texts
+from engine.questions import following, rules, texts
 from engine.questions.hearing import hear, own_words
 from engine.questions.rules import (
     Candidate,
@@ -36,7 +33,7 @@ from engine.questions.rules import (
     State,
     Withdraw,
 )
-from engine.questions.store import Answer, Ask, Message, Question, Questions
+from engine.questions.store import Ask, Message, Question, Questions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +66,20 @@ async def on_edit(event: MessageUpdated, commit: Commit, deps: Deps) -> str:
     if question is not None and question.state is State.OPEN and not heard.is_question:
         return await _apply(Withdraw(question.id), event, commit)
     return "skipped: nothing changed"
+
+
+async def on_deletion(event: MessageDeleted, commit: Commit, deps: Deps) -> str:
+    """A deleted message: its words are forgotten for good, and if it was a question, nobody is asked any more."""
+    if deps.community.role_of(event.room_id) != BOARD:
+        raise Ignored("not a board")
+    questions = Questions(commit)
+    await questions.forget_words(
+        event.room_id, event.message_id, event.account_id, event.sent_at, deps.community.retention.messages
+    )
+    question = await questions.of_message(event.room_id, event.message_id)
+    if question is None or question.state not in (State.OPEN, State.ANSWERED):
+        return "skipped: no question that waits"
+    return following.withdraw(question, commit)
 
 
 async def _hear(
@@ -111,39 +122,32 @@ async def _apply(
     event: MessageCreated | MessageUpdated,
     commit: Commit,
 ) -> str:
-    questions = Questions(commit)
-    question = await questions.get(decision.question_id)
+    question = await Questions(commit).get(decision.question_id)
     if question is None:
         return "skipped: question forgotten"
     match decision:
         case RecordAnswer():
-            return _answer(question, event, questions, commit)
+            return following.record_answer(question, event.account_id, event.message_id, event.sent_at, commit)
         case RecordPass():
-            return _pass(question, event, questions, commit)
+            return following.record_pass(question, event.account_id, event.sent_at, commit)
         case CloseThanked():
-            return _thank(question, event, questions, commit)
+            return following.close_thanked(question, event.account_id, event.sent_at, commit)
         case Withdraw():
-            questions.put(question.model_copy(update={"state": State.WITHDRAWN}))
-            commit.sleep("nudge", "ask", question.id)
-            commit.fact("question_withdrawn", question_id=question.id)
-            return f"withdrawn: {question.id}"
+            return following.withdraw(question, commit)
 
 
 async def _open(event: MessageCreated | MessageUpdated, heard: Heard, commit: Commit, deps: Deps) -> str:
     questions = Questions(commit)
     if await questions.of_message(event.room_id, event.message_id) is not None:
         return "skipped: is a question already"
-    question = await questions.add(event.room_id, event.message_id, event.account_id, event.sent_at, heard.reason)
-    commit.publish(
-        QuestionAsked(
-            question_id=question.id,
-            room_id=event.room_id,
-            message_id=event.message_id,
-            account_id=event.account_id,
-            asked_at=event.sent_at,
-        )
+    question = await following.begin(
+        commit,
+        room_id=event.room_id,
+        message_id=event.message_id,
+        account_id=event.account_id,
+        asked_at=event.sent_at,
+        reason=heard.reason,
     )
-    commit.fact("question_opened", question_id=question.id, room_id=event.room_id, reason=heard.reason)
     _wake_next_wave(question, commit, deps)
     return f"opened: {question.id}, " + await _early_answers(question, commit, deps)
 
@@ -162,60 +166,8 @@ async def _early_answers(question: Question, commit: Commit, deps: Deps) -> str:
             can_answer=reply.account_id not in vendors,
         )
         if heard is not None and rules.answered_by(heard, [question.known()], deps.own_account_id):
-            event = MessageCreated(
-                room_id=question.room_id,
-                message_id=reply_id,
-                account_id=reply.account_id,
-                body=reply.body,
-                sent_at=reply.sent_at,
-            )
-            return _answer(question, event, questions, commit)
+            return following.record_answer(question, reply.account_id, reply_id, reply.sent_at, commit)
     return "waiting"
-
-
-def _answer(question: Question, event: MessageCreated | MessageUpdated, questions: Questions, commit: Commit) -> str:
-    known = question.known()
-    if event.account_id in known.answerers:
-        return f"skipped: {question.id} has an answer of theirs"
-    answer = Answer(account_id=event.account_id, message_id=event.message_id, at=event.sent_at)
-    state = State.ANSWERED if question.state is State.OPEN else question.state
-    questions.put(question.model_copy(update={"answers": (*question.answers, answer), "state": state}))
-    commit.sleep("nudge", "ask", question.id)
-    was_asked = event.account_id in known.asked
-    commit.publish(
-        QuestionAnswered(
-            question_id=question.id,
-            message_id=event.message_id,
-            account_id=event.account_id,
-            was_asked=was_asked,
-            answered_at=event.sent_at,
-        )
-    )
-    commit.fact("question_answered", question_id=question.id, account_id=event.account_id, was_asked=was_asked)
-    return f"answered: {question.id}"
-
-
-def _pass(question: Question, event: MessageCreated | MessageUpdated, questions: Questions, commit: Commit) -> str:
-    asks = tuple(
-        ask.model_copy(update={"passed": True}) if ask.account_id == event.account_id else ask for ask in question.asks
-    )
-    questions.put(question.model_copy(update={"asks": asks}))
-    commit.publish(AskPassed(question_id=question.id, account_id=event.account_id, passed_at=event.sent_at))
-    commit.fact("ask_passed", question_id=question.id, account_id=event.account_id)
-    if question.state is State.OPEN:
-        commit.wake("nudge", "ask", question.id, commit.now)
-    return f"passed: {question.id}"
-
-
-def _thank(question: Question, event: MessageCreated | MessageUpdated, questions: Questions, commit: Commit) -> str:
-    questions.put(question.model_copy(update={"state": State.THANKED}))
-    commit.sleep("nudge", "ask", question.id)
-    helpers = tuple(sorted({answer.account_id for answer in question.answers}))
-    commit.publish(
-        ThanksGiven(question_id=question.id, account_id=event.account_id, helpers=helpers, thanked_at=event.sent_at)
-    )
-    commit.fact("question_thanked", question_id=question.id, helpers=len(helpers))
-    return f"thanked: {question.id}"
 
 
 def _wake_next_wave(question: Question, commit: Commit, deps: Deps) -> None:

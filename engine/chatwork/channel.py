@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from engine.clock import Epoch, after
 from engine.errors import Permanent
 from engine.outbox import CHAT_DELAYS, ChatContent
+from engine.ports import Lane
 
 if TYPE_CHECKING:
     from engine.outbox import Intent
@@ -42,7 +43,7 @@ class ChatChannel:
         since = (intent.attempted_at or 0) - SKEW
         hidden = False
         for room_id, body in await self._targets(_content(intent)):
-            messages = await self._chat.newest_messages(room_id)
+            messages = await self._chat.newest_messages(room_id, Lane.REPLY)
             for message in messages:
                 own = message.account_id == self._own and message.sent_at >= since
                 if own and message.body.strip() == body.strip():

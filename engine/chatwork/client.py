@@ -64,9 +64,9 @@ class ChatworkClient:
         rows = await self._get(f"/rooms/{room_id}/members", list[MemberPayload], Lane.KEEPER)
         return [Account(row.account_id, row.name, row.role) for row in rows]
 
-    async def newest_messages(self, room_id: int) -> list[PostedMessage]:
+    async def newest_messages(self, room_id: int, lane: Lane) -> list[PostedMessage]:
         """`GET /rooms/{room_id}/messages?force=1`, oldest first; `force=0` would share one cursor with others."""
-        rows = await self._get(f"/rooms/{room_id}/messages?force=1", list[MessagePayload], Lane.REPLY)
+        rows = await self._get(f"/rooms/{room_id}/messages?force=1", list[MessagePayload], lane)
         messages = [
             PostedMessage(row.message_id, row.account.account_id, row.body, row.send_time, row.update_time)
             for row in rows

@@ -23,6 +23,10 @@ LOOK_BACK = 31 * DAY
 """Older questions are not looked at when somebody answers or thanks without a reply tag."""
 
 
+FOR_GOOD = 2**53
+"""The time of the last edit there can be: nothing is newer than a deletion."""
+
+
 class Answer(Record):
     """Somebody's answer."""
 
@@ -140,6 +144,13 @@ class Questions:
             self._commit.include(replies, message_id)
             self._commit.expire(replies, ttl)
         return known
+
+    async def forget_words(self, room_id: int, message_id: str, account_id: int, sent_at: int, ttl: float) -> None:
+        """Keep of a message only that it was deleted, so that a late webhook does not bring its words back."""
+        key = self._keys("message", room_id, message_id)
+        await self._commit.read(key, Message)
+        gone = Message(account_id=account_id, body="", sent_at=sent_at, updated_at=FOR_GOOD)
+        self._commit.write(key, gone, ttl=ttl)
 
     async def message(self, room_id: int, message_id: str) -> Message | None:
         """A remembered message, to look at."""

@@ -113,7 +113,7 @@ async def post(chat: ChatworkClient) -> str:
 
 
 async def read(chat: ChatworkClient) -> object:
-    return await chat.newest_messages(ROOM)
+    return await chat.newest_messages(ROOM, Lane.REPLY)
 
 
 READS: list[tuple[str, Call]] = [
@@ -184,7 +184,11 @@ async def test_messages_are_sorted_by_time_and_id_as_a_number(desk: Desk) -> Non
 
     rows = ",".join([row("1000", 7), row("999", 7), row("2000", 6)])
     async with Answerer(answer(body=f"[{rows}]")).listening() as url, desk.client(url) as chat:
-        assert [message.message_id for message in await chat.newest_messages(ROOM)] == ["2000", "999", "1000"]
+        assert [message.message_id for message in await chat.newest_messages(ROOM, Lane.REPLY)] == [
+            "2000",
+            "999",
+            "1000",
+        ]
 
 
 UNREADABLE = [

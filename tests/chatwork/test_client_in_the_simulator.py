@@ -138,7 +138,7 @@ async def test_a_reset_after_chatwork_acted_is_found_in_the_room(house: House) -
     async with house.client() as chat:
         with pytest.raises(Transient) as lost:
             await chat.post(house.rooms[0], "一言", Lane.REPLY)
-        [message] = await chat.newest_messages(house.rooms[0])
+        [message] = await chat.newest_messages(house.rooms[0], Lane.REPLY)
     assert lost.value.maybe_done
     assert message.body == "一言"
 
@@ -163,7 +163,7 @@ async def test_a_dry_run_reads_for_real_and_posts_nothing(house: House) -> None:
             assert await chat.post(house.rooms[0], "ひみつの文章", Lane.REPLY) == "0"
         assert (await chat.me()).name == "ユルユル案内係"
         assert len(await chat.members(house.rooms[0])) == 2
-        assert await chat.newest_messages(house.rooms[0]) == []
+        assert await chat.newest_messages(house.rooms[0], Lane.REPLY) == []
         assert await chat.direct_room(1) is None
     assert [line["event"] for line in lines] == ["message_not_posted_dry_run"]
     assert "ひみつ" not in repr(lines)

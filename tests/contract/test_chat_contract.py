@@ -49,7 +49,7 @@ class Stage:
     loses: Callable[[], None]  # the next post is done, and its answer lost
 
     async def last(self) -> PostedMessage:
-        return (await self.chat.newest_messages(self.room))[-1]
+        return (await self.chat.newest_messages(self.room, Lane.REPLY))[-1]
 
 
 @asynccontextmanager
@@ -127,7 +127,7 @@ class TestChat:
         assert await stage.chat.direct_room(account.account_id) is None
 
     async def test_a_room_in_which_nobody_spoke_is_empty(self, stage: Stage) -> None:
-        assert await stage.chat.newest_messages(stage.room) == []
+        assert await stage.chat.newest_messages(stage.room, Lane.REPLY) == []
 
     async def test_what_is_posted_stands_in_the_room_as_ours(self, stage: Stage) -> None:
         message_id = await stage.chat.post(stage.room, "はじめまして", Lane.REPLY)
@@ -137,9 +137,9 @@ class TestChat:
 
     async def test_a_direct_chat_takes_posts_too(self, stage: Stage) -> None:
         message_id = await stage.chat.post(stage.direct, "内緒のお話です", Lane.NUDGE)
-        [message] = await stage.chat.newest_messages(stage.direct)
+        [message] = await stage.chat.newest_messages(stage.direct, Lane.REPLY)
         assert message.message_id == message_id
-        assert await stage.chat.newest_messages(stage.room) == []
+        assert await stage.chat.newest_messages(stage.room, Lane.REPLY) == []
 
     @pytest.mark.parametrize("lane", list(Lane))
     async def test_every_lane_leads_into_the_room(self, stage: Stage, lane: Lane) -> None:
@@ -172,20 +172,24 @@ class TestChat:
         for who in (stage.member, stage.own, stage.member):
             said.append((who.account_id, stage.says(stage.room, who.account_id, "はい")))
             stage.clock.move(seconds=1)
-        newest = await stage.chat.newest_messages(stage.room)
+        newest = await stage.chat.newest_messages(stage.room, Lane.REPLY)
         assert [(message.account_id, message.message_id) for message in newest] == said
 
     async def test_messages_of_one_second_keep_their_order(self, stage: Stage) -> None:
         said = [stage.says(stage.room, stage.member.account_id, str(number)) for number in range(20)]
-        assert [message.message_id for message in await stage.chat.newest_messages(stage.room)] == said
+        assert [message.message_id for message in await stage.chat.newest_messages(stage.room, Lane.REPLY)] == said
 
     async def test_of_many_messages_only_the_newest_hundred_are_shown(self, stage: Stage) -> None:
         said = [stage.says(stage.room, stage.member.account_id, str(number)) for number in range(103)]
-        assert [message.message_id for message in await stage.chat.newest_messages(stage.room)] == said[3:]
+        assert [message.message_id for message in await stage.chat.newest_messages(stage.room, Lane.REPLY)] == said[3:]
 
     async def test_reading_takes_nothing_away_from_the_next_reader(self, stage: Stage) -> None:
         stage.says(stage.room, stage.member.account_id, "こんにちは")
-        assert await stage.chat.newest_messages(stage.room) == await stage.chat.newest_messages(stage.room) != []
+        assert (
+            await stage.chat.newest_messages(stage.room, Lane.REPLY)
+            == await stage.chat.newest_messages(stage.room, Lane.REPLY)
+            != []
+        )
 
     async def test_a_room_that_is_not_ours_has_no_members_to_show(self, stage: Stage) -> None:
         with pytest.raises(Permanent):
@@ -193,7 +197,7 @@ class TestChat:
 
     async def test_a_room_that_is_not_ours_has_no_messages_to_show(self, stage: Stage) -> None:
         with pytest.raises(Permanent):
-            await stage.chat.newest_messages(NOWHERE)
+            await stage.chat.newest_messages(NOWHERE, Lane.REPLY)
 
     async def test_a_room_that_is_not_ours_takes_no_post(self, stage: Stage) -> None:
         with pytest.raises(Permanent):
@@ -203,7 +207,7 @@ class TestChat:
     async def test_a_body_that_chatwork_refuses_will_never_work(self, stage: Stage, body: str) -> None:
         with pytest.raises(Permanent):
             await stage.chat.post(stage.room, body, Lane.REPLY)
-        assert await stage.chat.newest_messages(stage.room) == []
+        assert await stage.chat.newest_messages(stage.room, Lane.REPLY) == []
 
     async def test_what_was_refused_for_a_while_was_not_posted(self, stage: Stage) -> None:
         stage.breaks()
@@ -212,9 +216,9 @@ class TestChat:
         assert not refused.value.maybe_done
         assert refused.value.retry_after is not None
         stage.clock.move(seconds=refused.value.retry_after)
-        assert await stage.chat.newest_messages(stage.room) == []
+        assert await stage.chat.newest_messages(stage.room, Lane.REPLY) == []
         await stage.chat.post(stage.room, "どうぞ", Lane.REPLY)
-        assert len(await stage.chat.newest_messages(stage.room)) == 1
+        assert len(await stage.chat.newest_messages(stage.room, Lane.REPLY)) == 1
 
     async def test_a_post_whose_answer_was_lost_may_have_been_done(self, stage: Stage) -> None:
         stage.loses()

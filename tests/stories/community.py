@@ -185,9 +185,18 @@ class Community:
 
     async def edits(self, said: Said, body: str) -> None:
         """Somebody edits a message."""
-        self.clock.move(seconds=1)
+        self.rewrites(said, body)
         await self.delivers("message_updated", said, body, update_time=int(self.clock.now()))
         await self.settle()
+
+    def rewrites(self, said: Said, body: str) -> None:
+        """Somebody edits a message, but the webhook is not delivered yet."""
+        self.clock.move(seconds=1)
+        self.chat.rewrite(said.room_id, said.message_id, body)
+
+    def deletes(self, said: Said) -> None:
+        """Somebody deletes a message; there is no webhook for that."""
+        self.chat.rewrite(said.room_id, said.message_id, "[deleted]")
 
     async def delivers(self, kind: str, said: Said, body: str, *, update_time: int) -> int:
         """Post one signed webhook; returns the status."""

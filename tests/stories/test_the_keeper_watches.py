@@ -10,7 +10,7 @@ import structlog
 from engine.errors import Permanent, Transient
 from engine.members.store import Members
 from engine.ports import Account, Wake
-from tests.stories.community import ADMIN, ADMIN_ROOM, ASKER, BOARD, COLLEAGUE, ENGINE, VENDOR_ROOM, Community
+from tests.stories.community import ADMIN, ASKER, BOARD, COLLEAGUE, ENGINE, VENDOR_ROOM, Community
 
 if TYPE_CHECKING:
     from engine.errors import EngineError
@@ -177,52 +177,3 @@ async def test_a_worker_that_comes_back_in_time_is_not_told(community: Community
     for _ in range(5):
         await community.after(minutes=1)
     assert community.admin_transcript == []
-
-
-# -- webhooks ---------------------------------------------------------------------------------------------------------
-
-
-async def test_messages_that_no_webhook_told_are_reported_once_a_day(community: Community) -> None:
-    await community.after(minutes=10)
-    community.writes(ASKER, QUESTION)
-    community.writes(ADMIN, "ブレーキ", room=ADMIN_ROOM)
-    await community.after(minutes=15)
-    await community.after(minutes=15)
-    [told] = community.admin_transcript
-    assert "2件" in told
-    assert "Webhook" in told
-
-
-async def test_a_quiet_room_is_no_silent_webhook(community: Community) -> None:
-    await community.says(ASKER, "おはようございます。")
-    await community.after(days=2)
-    assert community.admin_transcript == []
-
-
-@pytest.mark.parametrize(
-    ("who", "age_minutes", "room"),
-    [
-        pytest.param(ENGINE, 20, BOARD, id="the engine's own posts"),
-        pytest.param(ASKER, 1, BOARD, id="what was written a minute ago"),
-        pytest.param(ASKER, 20, VENDOR_ROOM, id="a vendors' room, which nobody watches"),
-    ],
-)
-async def test_not_every_untold_message_is_missing(
-    community: Community, who: Account, age_minutes: int, room: int
-) -> None:
-    await community.after(minutes=30)
-    community.writes(who, "おはようございます。", room=room)
-    community.clock.move(minutes=age_minutes)
-    assert await round_of(community, "listen") == "missing: 0"
-
-
-async def test_what_was_written_before_the_engine_came_is_nobodys_fault(community: Community) -> None:
-    await community.db.redis.delete(community.db.keys("watching"))
-    community.writes(ASKER, QUESTION)
-    community.clock.move(minutes=20)
-    assert await round_of(community, "listen") == "missing: 0"
-
-
-async def test_a_room_that_cannot_be_read_is_looked_at_again_soon(community: Community) -> None:
-    community.chat.unreadable[BOARD] = Transient("GET messages: 500")
-    assert "again in" in await round_of(community, "listen")

@@ -1,0 +1,151 @@
+"""What no webhook told, found among a room's newest messages. Pure.
+
+Chatwork sends a webhook once. The REST API shows the newest 100 messages of a room: what stands there and was never
+told is published with the id its webhook would have had. What has scrolled out of the hundred is gone for good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.clock import DAY, MINUTE
+from engine.events import MessageCreated, MessageDeleted, MessageUpdated
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from engine.ports import PostedMessage
+
+LISTED = 100
+"""Messages that the API shows at most."""
+
+DELETED = "[deleted]"
+"""How the API shows a deleted message; there is no webhook for a deletion."""
+
+TOLD_WITHIN = 7 * DAY
+"""Messages and edits older than this are history, as they are for webhooks."""
+
+DELETED_WITHIN = 29 * DAY
+"""Deletions are told for messages up to this age; shorter than published ids are remembered, so each is told once."""
+
+GRACE = 2 * MINUTE
+"""Seconds that a webhook may take before its message counts as missing."""
+
+PERSISTS = 5 * MINUTE
+"""Seconds after which messages that are still missing mean that webhooks do not come at all."""
+
+MessageEvent = MessageCreated | MessageUpdated | MessageDeleted
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What an earlier look at a room left: times in epoch seconds, `newest` is the newest message id then.
+
+    Messages before `since` were there before the engine. `fresh` is how many were new; `missing_since` is when looks
+    began to find untold messages with none told by a webhook in between.
+    """
+
+    since: float
+    looked_at: float
+    newest: int | None = None
+    newest_at: int = 0
+    fresh: int = 0
+    missing_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Messages sent between these times, epoch seconds, may be lost for good."""
+
+    start: int
+    end: int
+
+
+def event_of(room_id: int, message: PostedMessage) -> MessageEvent:
+    """What a webhook would have told of a message as it stands now."""
+    if message.body == DELETED:
+        return MessageDeleted(
+            room_id=room_id,
+            message_id=message.message_id,
+            account_id=message.account_id,
+            sent_at=message.sent_at,
+        )
+    if message.updated_at:
+        return MessageUpdated(
+            room_id=room_id,
+            message_id=message.message_id,
+            account_id=message.account_id,
+            body=message.body,
+            sent_at=message.sent_at,
+            updated_at=message.updated_at,
+        )
+    return MessageCreated(
+        room_id=room_id,
+        message_id=message.message_id,
+        account_id=message.account_id,
+        body=message.body,
+        sent_at=message.sent_at,
+    )
+
+
+def is_worth_telling(event: MessageEvent, since: float, now: float) -> bool:
+    """False for what was there before the engine, for history, and for what a webhook may still bring."""
+    match event:
+        case MessageDeleted():
+            return max(since, now - DELETED_WITHIN) <= event.sent_at
+        case MessageUpdated():
+            return event.sent_at >= since and now - TOLD_WITHIN <= event.updated_at <= now - GRACE
+        case MessageCreated():
+            return max(since, now - TOLD_WITHIN) <= event.sent_at <= now - GRACE
+
+
+def created_id(room_id: int, message_id: str) -> str:
+    """The id under which a message was told when it was new."""
+    return MessageCreated(room_id=room_id, message_id=message_id, account_id=0, body="", sent_at=0).event_id
+
+
+def lost_span(listed: Sequence[PostedMessage], look: Look, heard: Collection[str]) -> Span | None:
+    """The span that has scrolled out of the list before anybody saw it; `listed` oldest first, `heard` message ids.
+
+    If even the oldest message shown is newer than the last look's newest and nothing of it was told, webhooks were
+    away while more than a hundred messages came.
+    """
+    if len(listed) < LISTED or look.newest is None or listed[0].message_id in heard:
+        return None
+    oldest = listed[0]
+    return Span(look.newest_at, oldest.sent_at) if int(oldest.message_id) > look.newest else None
+
+
+def looked(look: Look, listed: Sequence[PostedMessage], heard: Collection[str], *, missing: int, now: float) -> Look:
+    """The next look's memory; `heard` are messages that were told, `missing` is how many were not."""
+    newest = max(listed, key=lambda message: int(message.message_id), default=None)
+    fresh = [message.message_id for message in listed if int(message.message_id) > (look.newest or 0)]
+    missing_since = look.missing_since
+    if missing:
+        missing_since = now if missing_since is None else missing_since
+    elif any(message_id in heard for message_id in fresh):
+        missing_since = None
+    return Look(
+        since=look.since,
+        looked_at=now,
+        newest=int(newest.message_id) if newest else look.newest,
+        newest_at=newest.sent_at if newest else look.newest_at,
+        fresh=len(fresh),
+        missing_since=missing_since,
+    )
+
+
+def webhooks_are_silent(before: Look, *, missing: int, now: float) -> bool:
+    """True if messages are missing again, and were minutes ago: one restart of ours leaves one gap, not two."""
+    return bool(missing) and before.missing_since is not None and now - before.missing_since >= PERSISTS
+
+
+def next_rooms(looks: Mapping[int, Look | None], now: float, most: int) -> list[int]:
+    """Which rooms to look at: never seen ones first, then by waiting time and how much was new at the last look."""
+
+    def urgency(room_id: int) -> float:
+        look = looks[room_id]
+        return float("inf") if look is None else (now - look.looked_at) * (1 + look.fresh)
+
+    return sorted(looks, key=lambda room_id: (-urgency(room_id), room_id))[:most]

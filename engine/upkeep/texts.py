@@ -1,0 +1,40 @@
+"""What admins read when something needs them. They are doctors: plain words, and what to do. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from zoneinfo import ZoneInfo
+
+
+def silent_workers(names: Iterable[str]) -> str:
+    """Some of the engine stands still."""
+    return (
+        f"運営の皆さまへ: 自動処理の一部（{'、'.join(names)}）が止まっているようです。"
+        "お手数ですが、システムのご担当へお知らせください。"
+    )
+
+
+def silent_webhooks(missing: int) -> str:
+    """Messages were found that no webhook told; they have been read meanwhile."""
+    return (
+        f"運営の皆さまへ: Chatworkからの通知が届いていないようです（{missing}件はこちらで読み取りました）。"
+        "お手数ですが、Chatworkの「サービス連携」→「Webhook」で、状態が「有効」かどうかご確認をお願いいたします。"
+    )
+
+
+def lost_messages(start: int, end: int, zone: ZoneInfo) -> str:
+    """Messages of a span can no longer be read."""
+    return (
+        f"運営の皆さまへ: {_moment(start, zone)}から{_moment(end, zone)}までの書き込みの一部を、"
+        "こちらで読み取ることができませんでした。"
+        "お手数ですが、この間にお返事のないご質問がなかったか、ご覧いただけますと幸いです。"
+    )
+
+
+def _moment(at: int, zone: ZoneInfo) -> str:
+    moment = datetime.fromtimestamp(at, zone)
+    return f"{moment.month}月{moment.day}日{moment.hour}時{moment.minute:02}分"
