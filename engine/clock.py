@@ -6,7 +6,10 @@ Wall time and active time are different types, so that "two hours" cannot be add
 from __future__ import annotations
 
 import time
-from typing import NewType, Protocol
+from typing import TYPE_CHECKING, NewType, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Epoch = NewType("Epoch", float)
 """Wall time, seconds since 1970-01-01 UTC."""
@@ -33,6 +36,21 @@ class SystemClock:
     def now(self) -> Epoch:
         """Wall time now."""
         return Epoch(time.time())
+
+
+class Drift:
+    """Notices when the wall clock is set, or the machine slept: compares it with a clock that only goes forward."""
+
+    def __init__(self, clock: Clock, forward: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._forward = forward
+        self._gap = clock.now() - forward()
+
+    def step(self) -> float:
+        """Seconds by which the wall clock moved more (or, negative, less) than time passed, since the last call."""
+        gap = self._clock.now() - self._forward()
+        step, self._gap = gap - self._gap, gap
+        return step
 
 
 def after(moment: Epoch, seconds: float) -> Epoch:

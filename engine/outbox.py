@@ -58,6 +58,11 @@ FACTS: Mapping[Kind, tuple[str, str]] = {
 """Log names for an intent that was sent, and for one that was dropped (with `reason`)."""
 
 
+TOO_LATE: Mapping[Kind, float] = {Kind.REPLY: HOUR, Kind.ALARM: 12 * HOUR}
+"""Seconds after which something not yet sent is dropped: an answer to a command long past, an alarm of last night.
+Invitations have a rule of their own; warnings, cards and acknowledgements never lose their sense."""
+
+
 class ChatContent(BaseModel):
     """A Chatwork message."""
 

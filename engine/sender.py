@@ -8,6 +8,7 @@ pending ──commit──▶ sending ──send──▶ sent
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from engine.clock import Clock, Epoch, after
@@ -17,6 +18,7 @@ from engine.errors import Ignored, Permanent, Transient
 from engine.outbox import (
     FACTS,
     KEPT,
+    TOO_LATE,
     Brake,
     ChatContent,
     Drop,
@@ -98,6 +100,8 @@ class Sender:
         braked = await commit.read(brake_key(self._db.keys), Brake) is not None
         if braked and intent.lane is not Lane.REPLY:
             return Later(after(commit.now, BRAKE_LOOK), "brake")
+        if commit.now - intent.created_at > TOO_LATE.get(intent.kind, math.inf):
+            return Drop("too late")
         guard = self._guards.get(intent.kind)
         return Go() if guard is None else await guard(intent, commit)
 

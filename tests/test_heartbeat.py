@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.heartbeat import FORGET, STALE, Beat, beat, beats, freshest, is_alive, own_name
+from engine.heartbeat import FORGET, STALE, Beat, beat, beats, is_alive, own_name
 
 if TYPE_CHECKING:
     from engine.commit import Database
@@ -65,18 +65,18 @@ KNOWN = {
 
 
 @pytest.mark.parametrize(
-    ("part", "host", "age"),
+    ("part", "host", "alive"),
     [
-        pytest.param("nudge", None, 10, id="the newest of a part, wherever it runs"),
-        pytest.param("nudge", "a", 40, id="the newest on one host"),
-        pytest.param("score", None, 20, id="another part"),
-        pytest.param("nudge", "c", None, id="a host where it does not run"),
-        pytest.param("nud", None, None, id="half a name is nobody's"),
-        pytest.param("keeper", None, None, id="a part that never spoke"),
+        pytest.param("nudge", None, True, id="one of several, wherever it runs"),
+        pytest.param("nudge", "a", False, id="only old signs from this host"),
+        pytest.param("score", None, True, id="another part"),
+        pytest.param("nudge", "c", False, id="a host where it does not run"),
+        pytest.param("nud", None, False, id="half a name is nobody's"),
+        pytest.param("keeper", None, False, id="a part that never spoke"),
     ],
 )
-def test_freshest(part: str, host: str | None, age: float | None) -> None:
-    assert freshest(KNOWN, part, host) == (None if age is None else Beat(at=NOW - age))
+def test_whose_sign_counts(part: str, host: str | None, *, alive: bool) -> None:
+    assert is_alive(KNOWN, part, NOW, host) is alive
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,8 @@ def test_freshest(part: str, host: str | None, age: float | None) -> None:
         pytest.param(0, True, id="a sign now"),
         pytest.param(STALE - 1, True, id="a sign just in time"),
         pytest.param(STALE, False, id="a sign too old"),
-        pytest.param(-5, True, id="a sign from a clock ahead of ours"),
+        pytest.param(-5, True, id="a sign from a clock a little ahead of ours"),
+        pytest.param(-3600, False, id="a sign given before our clock was set back"),
     ],
 )
 def test_is_alive(age: float, *, alive: bool) -> None:

@@ -253,22 +253,53 @@ async def _staff(commit: Commit, deps: Deps, *roles: str) -> set[int]:
 
 
 async def still_wanted(intent: Intent, commit: Commit, deps: Deps) -> Verdict:
-    """At the moment of sending: still open, the person not paused, the hour active? What is dropped does not count."""
-    questions, members = Questions(commit), Members(commit)
+    """At the moment of sending: still open, the person not paused, the hour active, the room not just asked."""
+    questions = Questions(commit)
     question = await questions.get(intent.subject)
     if question is None or intent.person is None:
         return Drop("forgotten")
-    person = await members.get(intent.person)
-    paused_until = person.paused_until if person else 0.0
-    under_moderation = await Cases(commit).is_case(question.room_id, question.message_id)
-    reason = rules.may_still_ask(question.known(), paused_until, commit.now, under_moderation=under_moderation)
+    person = await Members(commit).get(intent.person)
+    reason = rules.may_still_ask(
+        question.known(),
+        intent.created_at,
+        person.paused_until if person else 0.0,
+        commit.now,
+        under_moderation=await Cases(commit).is_case(question.room_id, question.message_id),
+    )
     if reason is not None:
-        kept = tuple(ask for ask in question.asks if ask.account_id != intent.person)
-        questions.put(question.model_copy(update={"asks": kept}))
-        await members.take_back_invitation(intent.person, intent.created_at)
+        await _uninvite(question, intent.person, commit)
         return Drop(reason)
     active = deps.hours.next_active(commit.now)
-    return Go() if active == commit.now else Later(active or Epoch(commit.now + rules.WEEK), "outside active hours")
+    if active != commit.now:
+        return Later(active or Epoch(commit.now + rules.WEEK), "outside active hours")
+    free = rules.next_free(await questions.last_ask(question.room_id), commit.now)
+    if free > commit.now:
+        return Later(free, "the room was just asked")
+    await _date_invitation(question, intent.person, commit)
+    return Go()
+
+
+async def _uninvite(question: Question, account_id: int, commit: Commit) -> None:
+    """What is not sent does not count: neither as an ask nor against the caps."""
+    for ask in question.asks:
+        if ask.account_id == account_id:
+            await Members(commit).take_back_invitation(account_id, ask.at)
+    kept = tuple(ask for ask in question.asks if ask.account_id != account_id)
+    Questions(commit).put(question.model_copy(update={"asks": kept}))
+
+
+async def _date_invitation(question: Question, account_id: int, commit: Commit) -> None:
+    """Caps count from when somebody is really asked, which may be long after it was decided."""
+    members = Members(commit)
+    for ask in question.asks:
+        if ask.account_id == account_id:
+            await members.take_back_invitation(account_id, ask.at)
+    await members.invite(account_id)
+    dated = tuple(
+        ask.model_copy(update={"at": commit.now}) if ask.account_id == account_id else ask for ask in question.asks
+    )
+    Questions(commit).put(question.model_copy(update={"asks": dated}))
+    Questions(commit).put_last_ask(question.room_id)
 
 
 JOBS: Mapping[str, Job] = {"ask": ask}

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import signal
+import time
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from engine.calendar import build_hours
 from engine.chatwork.channel import ChatChannel
 from engine.chatwork.client import ChatworkClient, SilentChat
 from engine.chatwork.limits import Limiter
-from engine.clock import SystemClock
+from engine.clock import Drift, SystemClock
 from engine.commit import Database
 from engine.connect import connect, connect_arq
 from engine.errors import Refused, Transient
@@ -41,6 +42,8 @@ from engine.stream import Consumer
 from workers.runtime import Deps, Runtime
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine.outbox import Channel
     from engine.ports import Account, Chat
     from engine.referrals.channel import Poster
@@ -60,6 +63,9 @@ BLOCK_MS = 5000
 CLAIM_EVERY = 5.0
 CLAIM_IDLE_MS = 15_000
 """An entry that its reader has not finished in this time is taken over."""
+
+STEP = 30.0
+"""Seconds by which the wall clock may drift between two looks without being called set."""
 
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Waits while Redis or Chatwork is away, seconds; the last one repeats."""
@@ -160,13 +166,15 @@ async def _serve(runtime: Runtime, redis_url: str, stop: asyncio.Event) -> None:
 class ConsumerLoop:
     """Reads the worker's group and handles entries, one after the other; tells that it is alive."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, forward: Callable[[], float] = time.monotonic) -> None:
         self._runtime = runtime
         self._db = runtime.deps.db
         self._clock = runtime.deps.clock
+        self._forward = forward
+        self._drift = Drift(self._clock, forward)
         self._consumer = Consumer(self._db, runtime.worker, heartbeat.own_name(runtime.worker))
-        self._claimed_at = 0.0
-        self._beat_at = 0.0
+        self._claims_at = forward()
+        self._beats_at = forward()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Turn until `stop`; pause and go on while Redis is away."""
@@ -198,18 +206,21 @@ class ConsumerLoop:
         return len(deliveries)
 
     async def _claim(self) -> list[Any]:
-        now = self._clock.now()
-        if now < self._claimed_at + CLAIM_EVERY:
+        if self._forward() < self._claims_at:
             return []
-        self._claimed_at = now
+        self._claims_at = self._forward() + CLAIM_EVERY
         return await self._consumer.claim(CLAIM_IDLE_MS, BATCH)
 
     async def _beat(self) -> None:
-        now = self._clock.now()
-        if now >= self._beat_at + heartbeat.EVERY:
-            self._beat_at = now
-            await heartbeat.beat(self._db, self._runtime.worker, heartbeat.Beat(at=now))
-            await self._runtime.wind_up()
+        if self._forward() < self._beats_at:
+            return
+        self._beats_at = self._forward() + heartbeat.EVERY
+        step = self._drift.step()
+        if abs(step) > STEP:
+            log.warning("clock_stepped", seconds=round(step))
+            await self._runtime.after_step(step)
+        await heartbeat.beat(self._db, self._runtime.worker, heartbeat.Beat(at=self._clock.now()))
+        await self._runtime.wind_up()
 
 
 async def _run_arq(runtime: Runtime, redis_url: str, stop: asyncio.Event) -> None:

@@ -269,16 +269,35 @@ class Runtime:
     # -- due times ----------------------------------------------------------------------------------------------------
 
     async def wind_up(self) -> None:
-        """Start periodic jobs that have no due time (an empty database) or slept through it (a lost wake)."""
+        """Start periodic jobs whose due time cannot be right.
+
+        There is none (an empty database), it is over (a lost wake), or it is further ahead than the job's period (the
+        clock was set back).
+        """
         commit = self.deps.db.commit(self.deps.clock.now())
         wakes = self.deps.db.keys.wakes(self.worker)
-        due = set(await self.deps.db.ranked(wakes))
-        overdue = set(await self.deps.db.ranked(wakes, high=commit.now - OVERDUE))
-        for job in self.periodic:
-            if f"{job}|" not in due - overdue:
+        for job, period in self.periodic.items():
+            near = await self.deps.db.ranked(wakes, low=commit.now - OVERDUE, high=commit.now + period + OVERDUE)
+            if f"{job}|" not in near:
                 commit.wake(self.worker, job, "", commit.now)
         if commit.wakes:
             await self.deps.db.apply(commit)
+
+    async def after_step(self, step: float) -> None:
+        """The clock was set back by `-step` seconds: what was to be sent by the old time would wait that much longer.
+
+        Looking at it now is safe, because its guard is asked in any case. A step forward needs nothing: what is due is
+        due, and guards keep it from coming all at once or at night.
+        """
+        if step >= 0:
+            return
+        commit = self.deps.db.commit(self.deps.clock.now())
+        wakes = self.deps.db.keys.wakes(self.worker)
+        for member in await self.deps.db.ranked(wakes, low=commit.now, high=commit.now - step + OVERDUE):
+            job, _, argument = member.partition("|")
+            if job == "deliver":
+                commit.wake(self.worker, job, argument, commit.now)
+        await self.deps.db.apply(commit)
 
     async def is_due(self, job: str, argument: str) -> bool:
         """True if the database agrees that the job is due: a wake may be older than a changed due time."""

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 WEEK = 7 * DAY
 
+TOO_LATE = DAY
+"""Seconds after which an invitation that was not sent (a brake, a machine that was off) is dropped."""
+
+SPACING = 60.0
+"""Seconds between two invitations in one room."""
+
 
 class State(StrEnum):
     """Where a question is; see the drawing above."""
@@ -190,7 +196,9 @@ def _draw(question: Known, candidate: Candidate) -> bytes:
     return hashlib.blake2s(f"{question.question_id}:{candidate.account_id}".encode()).digest()
 
 
-def may_still_ask(question: Known, paused_until: float, now: Epoch, *, under_moderation: bool = False) -> str | None:
+def may_still_ask(
+    question: Known, decided_at: float, paused_until: float, now: Epoch, *, under_moderation: bool = False
+) -> str | None:
     """Checked again at the moment of sending: why the invitation is no longer wanted; None if it is."""
     if question.state is State.WITHDRAWN:
         return "withdrawn"
@@ -198,4 +206,13 @@ def may_still_ask(question: Known, paused_until: float, now: Epoch, *, under_mod
         return "answered"
     if under_moderation:
         return "under moderation"
-    return "paused" if paused_until > now else None
+    if paused_until > now:
+        return "paused"
+    return "too late" if now - decided_at > TOO_LATE else None
+
+
+def next_free(last_ask: float | None, now: Epoch) -> Epoch:
+    """When a room may read the next invitation: a machine that slept must not pour out what it missed."""
+    if last_ask is None or not now - SPACING < last_ask <= now:
+        return now
+    return Epoch(last_ask + SPACING)

@@ -5,6 +5,7 @@
 {c}:questions                zset    all ids by time of asking
 {c}:questions_in:<room>      zset    ids of a room's questions, by time of asking (at most a month back is looked at)
 {c}:message:<room>:<msg>     record  a message's author and text (expires by retention)
+{c}:last_ask:<room>          record  when a room last read an invitation (expires after a day)
 {c}:replies:<room>:<msg>     set     ids of messages that reply to a message (expires by retention)
 """
 
@@ -70,6 +71,12 @@ class Question(Record):
         )
 
 
+class LastAsk(Record):
+    """When a room last read an invitation."""
+
+    at: float
+
+
 class QuestionOf(Record):
     """Which question a message is."""
 
@@ -100,6 +107,15 @@ class Questions:
     def put(self, question: Question) -> None:
         """Write a question that `get` or `add` gave."""
         self._commit.write(self._keys("question", question.id), question)
+
+    async def last_ask(self, room_id: int) -> float | None:
+        """When a room last read an invitation, to be followed by the next."""
+        found = await self._commit.read(self._keys("last_ask", room_id), LastAsk)
+        return found.at if found else None
+
+    def put_last_ask(self, room_id: int) -> None:
+        """The room reads an invitation now."""
+        self._commit.write(self._keys("last_ask", room_id), LastAsk(at=self._commit.now), ttl=DAY)
 
     async def of_message(self, room_id: int, message_id: str) -> Question | None:
         """The question that a message is."""

@@ -91,13 +91,11 @@ def event_of(room_id: int, message: PostedMessage) -> MessageEvent:
 
 def is_worth_telling(event: MessageEvent, since: float, now: float) -> bool:
     """False for what was there before the engine, for history, and for what a webhook may still bring."""
-    match event:
-        case MessageDeleted():
-            return max(since, now - DELETED_WITHIN) <= event.sent_at
-        case MessageUpdated():
-            return event.sent_at >= since and now - TOLD_WITHIN <= event.updated_at <= now - GRACE
-        case MessageCreated():
-            return max(since, now - TOLD_WITHIN) <= event.sent_at <= now - GRACE
+    if isinstance(event, MessageDeleted):
+        return max(since, now - DELETED_WITHIN) <= event.sent_at
+    if isinstance(event, MessageUpdated):
+        return event.sent_at >= since and now - TOLD_WITHIN <= event.updated_at <= now - GRACE
+    return max(since, now - TOLD_WITHIN) <= event.sent_at <= now - GRACE
 
 
 def created_id(room_id: int, message_id: str) -> str:

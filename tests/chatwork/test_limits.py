@@ -284,3 +284,22 @@ async def test_without_redis_nothing_goes_out(keys: Keys) -> None:
     with pytest.raises(Transient, match="redis_away"):
         await limiter.obey(5)
     await redis.aclose()
+
+
+async def test_after_the_clock_was_set_back_an_hour_nobody_waits_an_hour(real_redis: Redis) -> None:
+    clock = FakeClock()
+    limiter = Limiter(real_redis, Keys("main"), clock)
+    for _ in range(ROOM_POSTS):
+        assert await asks(limiter, Lane.MODERATION, ROOM) == 0
+    await limiter.obey(300)
+    clock.move(hours=-1)
+    assert await asks(limiter, Lane.MODERATION, ROOM) == 0
+
+
+async def test_a_clock_a_little_behind_another_processs_still_counts_with_it(real_redis: Redis) -> None:
+    clock, behind = FakeClock(), FakeClock()
+    behind.move(seconds=-5)
+    keys = Keys("main")
+    for _ in range(ROOM_POSTS):
+        assert await asks(Limiter(real_redis, keys, clock), Lane.MODERATION, ROOM) == 0
+    assert await asks(Limiter(real_redis, keys, behind), Lane.MODERATION, ROOM) > 0

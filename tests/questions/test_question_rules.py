@@ -8,6 +8,8 @@ import pytest
 
 from engine.clock import DAY, HOUR, Epoch
 from engine.questions.rules import (
+    SPACING,
+    TOO_LATE,
     WEEK,
     Candidate,
     Caps,
@@ -24,6 +26,7 @@ from engine.questions.rules import (
     choose,
     left_out,
     may_still_ask,
+    next_free,
     on_message,
 )
 
@@ -311,7 +314,7 @@ def test_the_lot_is_different_for_each_question() -> None:
     ],
 )
 def test_the_last_look_before_sending(question: Known, paused_until: float, reason: str | None) -> None:
-    assert may_still_ask(question, paused_until, NOW) == reason
+    assert may_still_ask(question, NOW, paused_until, NOW) == reason
 
 
 @pytest.mark.parametrize(
@@ -322,5 +325,32 @@ def test_the_last_look_before_sending(question: Known, paused_until: float, reas
     ],
 )
 def test_a_question_under_moderation_is_not_passed_on(question: Known, reason: str) -> None:
-    assert may_still_ask(question, 0.0, NOW, under_moderation=True) == reason
-    assert may_still_ask(question, NOW + 1, NOW, under_moderation=True) == reason
+    assert may_still_ask(question, NOW, 0.0, NOW, under_moderation=True) == reason
+    assert may_still_ask(question, NOW, NOW + 1, NOW, under_moderation=True) == reason
+
+
+@pytest.mark.parametrize(
+    ("age", "reason"),
+    [
+        pytest.param(0.0, None, id="decided just now"),
+        pytest.param(TOO_LATE, None, id="a day ago is just in time"),
+        pytest.param(TOO_LATE + 1, "too late", id="more than a day ago is another day's matter"),
+        pytest.param(-3600.0, None, id="decided by a clock that was ahead"),
+    ],
+)
+def test_an_invitation_that_waited_too_long_is_dropped(age: float, reason: str | None) -> None:
+    assert may_still_ask(FIRST, NOW - age, 0.0, NOW) == reason
+
+
+@pytest.mark.parametrize(
+    ("last_ask", "wait"),
+    [
+        pytest.param(None, 0, id="a room that never read one"),
+        pytest.param(NOW - SPACING, 0, id="a minute after the last"),
+        pytest.param(NOW - 1, SPACING - 1, id="a second after the last"),
+        pytest.param(NOW, SPACING, id="in the same moment"),
+        pytest.param(NOW + 3600, 0, id="one from a clock that was ahead holds nobody up"),
+    ],
+)
+def test_a_room_reads_invitations_one_after_the_other(last_ask: float | None, wait: float) -> None:
+    assert next_free(last_ask, NOW) == NOW + wait
