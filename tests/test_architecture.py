@@ -28,7 +28,7 @@ BUILDERS = {
 }
 """The only places where clients are made and the environment is read."""
 
-LONG_FILES = {"workers/runtime.py": 310}
+LONG_FILES: dict[str, int] = {}
 """Files over 300 lines, in the open."""
 
 PURE = {

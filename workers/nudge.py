@@ -33,7 +33,7 @@ from engine.questions.rules import (
     State,
     Withdraw,
 )
-from engine.questions.store import Ask, Message, Question, Questions
+from engine.questions.store import Message, Question, Questions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -212,7 +212,7 @@ async def _invite(question: Question, account_id: int, commit: Commit) -> str:
     if message is None or person is None:
         raise Ignored("its text or the member is forgotten")
     await members.invite(account_id)
-    questions.put(question.model_copy(update={"asks": (*question.asks, Ask(account_id=account_id, at=commit.now))}))
+    questions.put(question.with_ask(account_id, commit.now))
     body = texts.invitation(account_id, person.name, question.room_id, question.message_id, own_words(message.body))
     intent = Intent(
         id=f"ask-{question.id}-{account_id}",
@@ -281,25 +281,19 @@ async def still_wanted(intent: Intent, commit: Commit, deps: Deps) -> Verdict:
 
 async def _uninvite(question: Question, account_id: int, commit: Commit) -> None:
     """What is not sent does not count: neither as an ask nor against the caps."""
-    for ask in question.asks:
-        if ask.account_id == account_id:
-            await Members(commit).take_back_invitation(account_id, ask.at)
-    kept = tuple(ask for ask in question.asks if ask.account_id != account_id)
-    Questions(commit).put(question.model_copy(update={"asks": kept}))
+    for ask in question.asks_of(account_id):
+        await Members(commit).take_back_invitation(account_id, ask.at)
+    Questions(commit).put(question.without_asks_of(account_id))
 
 
 async def _date_invitation(question: Question, account_id: int, commit: Commit) -> None:
     """Caps count from when somebody is really asked, which may be long after it was decided."""
-    members = Members(commit)
-    for ask in question.asks:
-        if ask.account_id == account_id:
-            await members.take_back_invitation(account_id, ask.at)
+    members, questions = Members(commit), Questions(commit)
+    for ask in question.asks_of(account_id):
+        await members.take_back_invitation(account_id, ask.at)
     await members.invite(account_id)
-    dated = tuple(
-        ask.model_copy(update={"at": commit.now}) if ask.account_id == account_id else ask for ask in question.asks
-    )
-    Questions(commit).put(question.model_copy(update={"asks": dated}))
-    Questions(commit).put_last_ask(question.room_id)
+    questions.put(question.without_asks_of(account_id).with_ask(account_id, commit.now))
+    questions.put_last_ask(question.room_id)
 
 
 JOBS: Mapping[str, Job] = {"ask": ask}

@@ -218,9 +218,9 @@ class ConsumerLoop:
         step = self._drift.step()
         if abs(step) > STEP:
             log.warning("clock_stepped", seconds=round(step))
-            await self._runtime.after_step(step)
+            await self._runtime.due_times.after_step(step)
         await heartbeat.beat(self._db, self._runtime.worker, heartbeat.Beat(at=self._clock.now()))
-        await self._runtime.wind_up()
+        await self._runtime.due_times.wind_up()
 
 
 async def _run_arq(runtime: Runtime, redis_url: str, stop: asyncio.Event) -> None:
@@ -261,7 +261,7 @@ async def _run_job(ctx: dict[str, Any], job: str, argument: str) -> str:
     """What arq calls: run the job if the database agrees that it is due."""
     runtime: Runtime = ctx["runtime"]
     try:
-        if not await runtime.is_due(job, argument):
+        if not await runtime.due_times.is_due(job, argument):
             return "skipped: not due"
         return await runtime.run_job(job, argument)
     except Transient as away:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from pydantic import ValidationError
 
-from engine.clock import MINUTE, Clock, Epoch, after
+from engine.clock import MINUTE, Clock, after
 from engine.commit import Applied, Commit, Database, Entry, redis_errors
 from engine.dead import DeadLetter, bury, dead_key, unbury
 from engine.errors import Ignored, Permanent, Transient
@@ -24,6 +24,7 @@ from engine.outbox import Channel, Intent, Kind, Verdict
 from engine.outbox import Guard as BoundGuard
 from engine.routes import handler_for
 from engine.sender import Sender
+from workers.duetimes import DueTimes
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -50,12 +51,6 @@ JOB_DELAYS = (2.0, 10.0, MINUTE, 5 * MINUTE, 15 * MINUTE)
 
 CONFLICTS = 20
 """Runs of a handler in a row whose reads were changed by somebody else; far above what contention gives."""
-
-OVERDUE = 10.0
-"""Seconds after its due time at which a periodic job counts as forgotten."""
-
-EARLY = 0.05
-"""Seconds by which arq's clock may be ahead of the due time, which it rounds."""
 
 UNKNOWN_JOB_WAIT = MINUTE
 """A job whose name this code does not know belongs to newer code: look again."""
@@ -102,6 +97,7 @@ class Runtime:
         self._sender = Sender(deps.db, deps.clock, channels, bound)
         self._jobs: Mapping[str, Job] = module.JOBS
         self.periodic: Mapping[str, float] = getattr(module, "PERIODIC", {})
+        self.due_times = DueTimes(worker, self.periodic, deps.db, deps.clock)
 
     # -- events -------------------------------------------------------------------------------------------------------
 
@@ -265,50 +261,6 @@ class Runtime:
         unbury(commit, letter_id)
         await self.deps.db.apply(commit)
         return outcome
-
-    # -- due times ----------------------------------------------------------------------------------------------------
-
-    async def wind_up(self) -> None:
-        """Start periodic jobs whose due time cannot be right.
-
-        There is none (an empty database), it is over (a lost wake), or it is further ahead than the job's period (the
-        clock was set back).
-        """
-        commit = self.deps.db.commit(self.deps.clock.now())
-        wakes = self.deps.db.keys.wakes(self.worker)
-        for job, period in self.periodic.items():
-            near = await self.deps.db.ranked(wakes, low=commit.now - OVERDUE, high=commit.now + period + OVERDUE)
-            if f"{job}|" not in near:
-                commit.wake(self.worker, job, "", commit.now)
-        if commit.wakes:
-            await self.deps.db.apply(commit)
-
-    async def after_step(self, step: float) -> None:
-        """The clock was set back by `-step` seconds: what was to be sent by the old time would wait that much longer.
-
-        Looking at it now is safe, because its guard is asked in any case. A step forward needs nothing: what is due is
-        due, and guards keep it from coming all at once or at night.
-        """
-        if step >= 0:
-            return
-        commit = self.deps.db.commit(self.deps.clock.now())
-        wakes = self.deps.db.keys.wakes(self.worker)
-        for member in await self.deps.db.ranked(wakes, low=commit.now, high=commit.now - step + OVERDUE):
-            job, _, argument = member.partition("|")
-            if job == "deliver":
-                commit.wake(self.worker, job, argument, commit.now)
-        await self.deps.db.apply(commit)
-
-    async def is_due(self, job: str, argument: str) -> bool:
-        """True if the database agrees that the job is due: a wake may be older than a changed due time."""
-        with redis_errors():
-            at = await self.deps.db.redis.zscore(self.deps.db.keys.wakes(self.worker), f"{job}|{argument}")
-        return at is not None and at <= self.deps.clock.now() + EARLY
-
-    async def due(self, until: Epoch) -> list[tuple[str, str]]:
-        """Jobs and arguments whose time came at `until` or before, earliest first."""
-        found = await self.deps.db.ranked(self.deps.db.keys.wakes(self.worker), high=until)
-        return [(job, argument) for job, _, argument in (member.partition("|") for member in found)]
 
     @property
     def _tries_key(self) -> str:

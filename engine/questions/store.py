@@ -57,6 +57,18 @@ class Question(Record):
     asks: tuple[Ask, ...] = ()
     reason: str = ""
 
+    def asks_of(self, account_id: int) -> tuple[Ask, ...]:
+        """The invitation of a member, if there is one."""
+        return tuple(ask for ask in self.asks if ask.account_id == account_id)
+
+    def with_ask(self, account_id: int, at: float) -> Question:
+        """The question with one more invitation."""
+        return self.model_copy(update={"asks": (*self.asks, Ask(account_id=account_id, at=at))})
+
+    def without_asks_of(self, account_id: int) -> Question:
+        """The question as if a member had not been invited."""
+        return self.model_copy(update={"asks": tuple(ask for ask in self.asks if ask.account_id != account_id)})
+
     def known(self) -> Known:
         """As the rules see it."""
         return Known(

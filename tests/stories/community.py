@@ -157,7 +157,7 @@ class Community:
                 for worker in WORKERS:
                     await Consumer(db, worker, "story").ensure_group()
                 for runtime in runtimes.values():
-                    await runtime.wind_up()
+                    await runtime.due_times.wind_up()
                 await opened.settle()
                 yield opened
 
@@ -273,7 +273,7 @@ class Community:
                 for delivery in await Consumer(self.db, name, "story").read(100, None):
                     self.outcomes.append(await runtime.handle(delivery))
                     busy = True
-                for job, argument in await runtime.due(self.clock.now()):
+                for job, argument in await runtime.due_times.due(self.clock.now()):
                     self.outcomes.append(await runtime.run_job(job, argument))
                     busy = True
 

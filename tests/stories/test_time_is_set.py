@@ -27,16 +27,16 @@ async def sleeps(community: Community, *, hours: float) -> None:
     """The machine is suspended: nothing runs, then everything wakes at once."""
     community.clock.move(hours=hours)
     for runtime in community.runtimes.values():
-        await runtime.after_step(hours * 3600)
-        await runtime.wind_up()
+        await runtime.due_times.after_step(hours * 3600)
+        await runtime.due_times.wind_up()
     await community.settle()
 
 
 async def clock_is_set_back(community: Community, *, hours: float) -> None:
     community.clock.move(hours=-hours)
     for runtime in community.runtimes.values():
-        await runtime.after_step(-hours * 3600)
-        await runtime.wind_up()
+        await runtime.due_times.after_step(-hours * 3600)
+        await runtime.due_times.wind_up()
     await community.settle()
 
 

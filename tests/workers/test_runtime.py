@@ -368,17 +368,17 @@ async def test_an_intent_that_is_gone_is_nothing_to_deliver(bench: Bench) -> Non
 
 
 async def test_winding_up_starts_every_periodic_job_once(bench: Bench) -> None:
-    await bench.runtime.wind_up()
+    await bench.runtime.due_times.wind_up()
     assert await bench.due_in("round", "") == 0.0
     bench.clock.move(seconds=5)
-    await bench.runtime.wind_up()
+    await bench.runtime.due_times.wind_up()
     assert await bench.due_in("round", "") == -5.0
 
 
 async def test_a_periodic_job_that_slept_through_its_time_is_started_again(bench: Bench) -> None:
-    await bench.runtime.wind_up()
+    await bench.runtime.due_times.wind_up()
     bench.clock.move(minutes=5)
-    await bench.runtime.wind_up()
+    await bench.runtime.due_times.wind_up()
     assert await bench.due_in("round", "") == 0.0
 
 
@@ -394,6 +394,6 @@ async def test_a_periodic_job_that_slept_through_its_time_is_started_again(bench
 async def test_the_database_says_what_is_due(bench: Bench, seconds: float, due: bool) -> None:  # noqa: FBT001 - a table
     await bench.plan("remind")
     bench.clock.move(seconds=seconds)
-    assert await bench.runtime.is_due("remind", "q1") == due
-    assert not await bench.runtime.is_due("remind", "q2")
-    assert await bench.runtime.due(bench.clock.now()) == ([] if seconds < 0 else [("remind", "q1")])
+    assert await bench.runtime.due_times.is_due("remind", "q1") == due
+    assert not await bench.runtime.due_times.is_due("remind", "q2")
+    assert await bench.runtime.due_times.due(bench.clock.now()) == ([] if seconds < 0 else [("remind", "q1")])
