@@ -1,6 +1,8 @@
--- The one atomic write. Nothing is written unless every version still holds and the entry was not yet acknowledged.
+-- The one atomic write. Nothing is written unless every version and the due time still hold, and the entry was not yet
+-- acknowledged.
 -- KEYS[1] stream; the other keys travel in ARGV and all share KEYS[1]'s hash tag.
 -- ARGV: versions  n, then n * (key, version)
+--       due       key, member, score        (all empty: nothing expected)
 --       ack       group, entry id           (both empty: nothing to acknowledge)
 --       writes    n, then n * (words, command, key, ...)
 --       events    ttl of the seen mark in ms, n, then n * (seen key, envelope)
@@ -16,6 +18,11 @@ for _ = 1, tonumber(take()) do
   if (redis.call('HGET', key, 'v') or '0') ~= version then
     return { 'conflict' }
   end
+end
+
+local due, member, score = take(), take(), take()
+if due ~= '' and tonumber(redis.call('ZSCORE', due, member) or '-1') ~= tonumber(score) then
+  return { 'conflict' }
 end
 
 local group, entry = take(), take()

@@ -107,6 +107,7 @@ class Commit:
     wakes: list[Wake] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     written: dict[str, Record] = field(default_factory=dict)
+    due: tuple[str, str, float] | None = None
 
     async def read(self, key: str, model: type[R]) -> R | None:
         """Read a record (as this commit wrote it, if it did) and remember its version; None if there is none."""
@@ -160,6 +161,10 @@ class Commit:
     def sleep(self, worker: str, job: str, argument: str) -> None:
         """Take a due time back."""
         self.unrank(self.db.keys.wakes(worker), f"{job}|{argument}")
+
+    def expect_due(self, worker: str, job: str, argument: str, at: float) -> None:
+        """Write nothing unless the job is still due since `at`: of two runs at once one counts."""
+        self.due = (self.db.keys.wakes(worker), f"{job}|{argument}", at)
 
     def fact(self, name: str, **fields: object) -> None:
         """Log `name` once this commit has happened."""
@@ -229,7 +234,7 @@ class Database:
 
     async def apply(self, commit: Commit, ack: Entry | None = None) -> tuple[Applied, list[bool]]:
         """Run the atomic script. Returns how it ended and, for each event, whether it was new."""
-        words = [*_versions(commit), ack.group if ack else "", ack.entry_id if ack else ""]
+        words = [*_versions(commit), *_due(commit), ack.group if ack else "", ack.entry_id if ack else ""]
         words += [*_writes(commit), *self._events(commit)]
         with redis_errors():
             reply = await self._script(keys=[self.keys.stream], args=words)
@@ -265,6 +270,11 @@ def _versions(commit: Commit) -> Iterator[str]:
     for key, version in commit.versions.items():
         yield key
         yield str(version)
+
+
+def _due(commit: Commit) -> Iterator[str]:
+    key, member, at = commit.due or ("", "", None)
+    yield from (key, member, "" if at is None else repr(float(at)))
 
 
 def _writes(commit: Commit) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Signs of life: each process says so while its own loop turns; who is silent longer than `STALE` is not well.
 
-{c}:beats  hash  `<part>@<host>:<pid>` -> JSON {at, last_webhook}
+{c}:beats  hash    `<part>@<host>:<pid>` -> JSON {at, last_webhook}
+{c}:born   string  when this database began; another value means that it was emptied or replaced
 """
 
 from __future__ import annotations
@@ -42,6 +43,13 @@ async def beat(db: Database, part: str, beat: Beat) -> None:
     """Say that `part` (a worker's name or `ingress`) is alive."""
     with redis_errors():
         await db.redis.hset(db.keys("beats"), own_name(part), beat.model_dump_json())  # type: ignore[misc]
+
+
+async def born(db: Database, now: float) -> str:
+    """When this database began, as whoever came first wrote it."""
+    with redis_errors():
+        await db.redis.set(db.keys("born"), repr(now), nx=True)
+        return str(await db.redis.get(db.keys("born")))
 
 
 async def beats(db: Database, now: float) -> dict[str, Beat]:

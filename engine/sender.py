@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from engine.outbox import Channel, Guard, Kind
 
-SENDING_LEASE = 40.0
-"""Seconds after which an intent in `sending` counts as left by a dead process; longer than any channel's time-out."""
+SENDING_LEASE = 24.0
+"""Seconds after which an intent in `sending` counts as left by a dead process; longer than any channel may take."""
 
 BRAKE_LOOK = 60.0
 """Seconds between two looks at a pulled brake."""

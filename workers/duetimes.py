@@ -59,11 +59,11 @@ class DueTimes:
                 commit.wake(self._worker, job, argument, commit.now)
         await self._db.apply(commit)
 
-    async def is_due(self, job: str, argument: str) -> bool:
-        """True if the database agrees that the job is due: a wake may be older than a changed due time."""
+    async def due_at(self, job: str, argument: str) -> float | None:
+        """When the job was due, None if by the database it is not: a wake may be older than a changed due time."""
         with redis_errors():
             at = await self._db.redis.zscore(self._db.keys.wakes(self._worker), f"{job}|{argument}")
-        return at is not None and at <= self._clock.now() + EARLY
+        return at if at is not None and at <= self._clock.now() + EARLY else None
 
     async def due(self, until: Epoch) -> list[tuple[str, str]]:
         """Jobs and arguments whose time came at `until` or before, earliest first."""

@@ -219,6 +219,12 @@ async def _report(room_id: int, look: Look, lost: Span | None, *, missing: int, 
         await _tell_admins(f"webhook-{int(commit.now // DAY)}", texts.silent_webhooks(missing), commit, deps)
 
 
+async def tell_emptied(_: str, commit: Commit, deps: Deps) -> str:
+    """A worker found another database than the one it knew: what the engine remembered is gone."""
+    await _tell_admins(f"emptied-{int(commit.now // HOUR)}", texts.emptied_database(), commit, deps)
+    return "told"
+
+
 async def _tell_admins(subject: str, text: str, commit: Commit, deps: Deps) -> None:
     for room_id in deps.community.rooms_of("admin"):
         intent = Intent(
@@ -238,6 +244,7 @@ JOBS: Mapping[str, Job] = {
     "sweep": sweep,
     "watch": watch,
     "fill_gaps": fill_gaps,
+    "tell_emptied": tell_emptied,
 }
 PERIODIC: Mapping[str, float] = {
     "compare_members": 5 * MINUTE,

@@ -175,6 +175,7 @@ class ConsumerLoop:
         self._consumer = Consumer(self._db, runtime.worker, heartbeat.own_name(runtime.worker))
         self._claims_at = forward()
         self._beats_at = forward()
+        self._born: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Turn until `stop`; pause and go on while Redis is away."""
@@ -219,18 +220,30 @@ class ConsumerLoop:
         if abs(step) > STEP:
             log.warning("clock_stepped", seconds=round(step))
             await self._runtime.due_times.after_step(step)
+        await self._look_at_birth()
         await heartbeat.beat(self._db, self._runtime.worker, heartbeat.Beat(at=self._clock.now()))
         await self._runtime.due_times.wind_up()
+
+    async def _look_at_birth(self) -> None:
+        """A database that lost everything goes on by itself (groups, due times, member lists), but never in silence."""
+        born = await heartbeat.born(self._db, self._clock.now())
+        if self._born not in (None, born):
+            log.error("database_emptied", born=born, before=self._born)
+            commit = self._db.commit(self._clock.now())
+            commit.wake("keeper", "tell_emptied", "", commit.now)
+            await self._db.apply(commit)
+        self._born = born
 
 
 async def _run_arq(runtime: Runtime, redis_url: str, stop: asyncio.Event) -> None:
     """Arq's worker, started again whenever Redis made it end."""
     keys = runtime.deps.db.keys
     while not stop.is_set():
+        pool = connect_arq(redis_url, keys.arq_queue(runtime.worker))
         worker = Worker(
             functions=[func(_run_job, name=RUN, keep_result=0)],
             queue_name=keys.arq_queue(runtime.worker),
-            redis_pool=connect_arq(redis_url, keys.arq_queue(runtime.worker)),
+            redis_pool=pool,
             ctx={"runtime": runtime},
             handle_signals=False,
             job_timeout=JOB_TIMEOUT,
@@ -250,20 +263,23 @@ async def _run_arq(runtime: Runtime, redis_url: str, stop: asyncio.Event) -> Non
         worker.allow_pick_jobs = False
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*worker.tasks.values(), return_exceptions=True), GRACE - 1)
-        running.cancel()
-        with suppress(asyncio.CancelledError, RedisError, OSError):
-            await running
+        while not running.done():  # a cancellation can be lost between two answers of Redis's
+            running.cancel()
+            await asyncio.wait({running}, timeout=0.2)
+        with suppress(asyncio.CancelledError):
+            running.exception()  # told above, or of no interest any more
         with suppress(asyncio.CancelledError, RedisError, OSError):
             await worker.close()
+        with suppress(RedisError, OSError):  # a job that was cut off keeps arq from closing it
+            await pool.aclose()
 
 
 async def _run_job(ctx: dict[str, Any], job: str, argument: str) -> str:
     """What arq calls: run the job if the database agrees that it is due."""
     runtime: Runtime = ctx["runtime"]
     try:
-        if not await runtime.due_times.is_due(job, argument):
-            return "skipped: not due"
-        return await runtime.run_job(job, argument)
+        due_at = await runtime.due_times.due_at(job, argument)
+        return "skipped: not due" if due_at is None else await runtime.run_job(job, argument, due_at)
     except Transient as away:
         log.warning("redis_away", reason=away.reason)
         return "left to the sweep"

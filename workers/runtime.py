@@ -174,11 +174,14 @@ class Runtime:
 
     # -- jobs ---------------------------------------------------------------------------------------------------------
 
-    async def run_job(self, job: str, argument: str) -> str:
-        """Run `job(argument)`; it wakes itself again where that is its outcome. Raises `Transient` without Redis."""
+    async def run_job(self, job: str, argument: str, due_at: float | None = None) -> str:
+        """Run `job(argument)`; it wakes itself again where that is its outcome. Raises `Transient` without Redis.
+
+        `due_at` is the due time that it is run for: a second run for the same one counts nothing.
+        """
         with structlog.contextvars.bound_contextvars(job=job, argument=argument):
             try:
-                outcome = await self._run_known_job(job, argument)
+                outcome = await self._run_known_job(job, argument, due_at)
             except Ignored as ignored:
                 outcome = await self._end_job(job, argument, f"ignored: {ignored.reason}")
             except Permanent as failure:
@@ -193,7 +196,7 @@ class Runtime:
                     outcome = await self._bury_job(job, argument, type(bug).__name__, traceback.format_exc())
             return self._say("job_ended", outcome)
 
-    async def _run_known_job(self, job: str, argument: str) -> str:
+    async def _run_known_job(self, job: str, argument: str, due_at: float | None) -> str:
         if job == "deliver":
             return await self._sender.deliver(argument)
         if job == "redrive":
@@ -202,7 +205,11 @@ class Runtime:
         if run is None:
             return await self._again(job, argument, "unknown job, left for newer code", UNKNOWN_JOB_WAIT)
         for _ in range(CONFLICTS):
+            if due_at is not None and await self.due_times.due_at(job, argument) != due_at:
+                return "done by somebody else"
             commit = self._ending(job, argument)
+            if due_at is not None:
+                commit.expect_due(self.worker, job, argument, due_at)
             outcome = await run(argument, commit, self.deps)
             if job in self.periodic:
                 commit.wake(self.worker, job, argument, after(self.deps.clock.now(), self.periodic[job]))

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 log = get_logger()
 T = TypeVar("T")
 
-TIMEOUT = aiohttp.ClientTimeout(total=20, connect=5)
+TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
+"""A post may need a look at the contacts first: two of these stay below the sender's lease."""
+
 ROOM_PAUSE = 10.0
 LONGEST_PAUSE = 300.0
 TEXT_LIMIT = 200

@@ -30,7 +30,7 @@ log = get_logger()
 DELAYS = (30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 12 * HOUR, 24 * HOUR, 24 * HOUR, 24 * HOUR)
 """Waits between attempts, seconds: at least half an hour each, four days and a bit together."""
 
-TIMEOUT = 30.0
+TIMEOUT = 20.0
 PORTS = {"smtp": 587, "smtps": 465}
 
 

@@ -26,6 +26,14 @@ def silent_webhooks(missing: int) -> str:
     )
 
 
+def emptied_database() -> str:
+    """What the engine remembered is gone; it goes on, knowing nothing."""
+    return (
+        "運営の皆さまへ: これまでの記録（ご質問の経過や案件など）が見当たらなくなりました。"
+        "新しい書き込みへの対応は続けております。お手数ですが、至急システムのご担当へお知らせください。"
+    )
+
+
 def lost_messages(start: int, end: int, zone: ZoneInfo) -> str:
     """Messages of a span can no longer be read."""
     return (
