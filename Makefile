@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run test check format lock docs test-compose clean
+.PHONY: help setup run test check format lock docs test-compose chaos clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ format: setup ## let the formatter decide
 
 test-compose: setup ## docker-compose.yml for real, in podman containers
 	@$(VENV)/bin/python ops/compose/test.py
+
+chaos: setup ## kill everything under load for half an hour; SECONDS and SEED choose otherwise
+	@$(VENV)/bin/python ops/chaos/run.py --seconds $(or $(SECONDS),1800) --seed $(or $(SEED),1)
 
 docs: setup ## regenerate ops/logs.md
 	$(VENV)/bin/python ops/logs.py > ops/logs.md

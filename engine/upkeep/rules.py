@@ -29,8 +29,8 @@ TOLD_WITHIN = 7 * DAY
 DELETED_WITHIN = 29 * DAY
 """Deletions are told for messages up to this age; shorter than published ids are remembered, so each is told once."""
 
-GRACE = 2 * MINUTE
-"""Seconds that a webhook may take before its message counts as missing."""
+GRACE = 30.0
+"""Seconds that a webhook may take before its message counts as missing; one that comes later changes nothing."""
 
 PERSISTS = 5 * MINUTE
 """Seconds after which messages that are still missing mean that webhooks do not come at all."""

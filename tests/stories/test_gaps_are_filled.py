@@ -131,13 +131,13 @@ async def test_what_stood_in_the_room_before_the_engine_came_is_history(redis: R
     ("who", "age_minutes", "room"),
     [
         pytest.param(ENGINE, 20, BOARD, id="the engine's own posts"),
-        pytest.param(ASKER, 1, BOARD, id="what was written a minute ago"),
+        pytest.param(ASKER, 0.4, BOARD, id="what was written half a minute ago"),
         pytest.param(ASKER, 20, VENDOR_ROOM, id="a vendors' room, which nobody watches"),
         pytest.param(ASKER, 60 * 24 * 8, BOARD, id="what is a week old"),
     ],
 )
 async def test_not_every_untold_message_is_missing(
-    community: Community, who: Account, age_minutes: int, room: int
+    community: Community, who: Account, age_minutes: float, room: int
 ) -> None:
     community.writes(who, QUESTION, room=room)
     community.clock.move(minutes=age_minutes)

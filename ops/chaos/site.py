@@ -1,0 +1,185 @@
+"""The real thing on one machine: database, simulated Chatwork, ingress and workers, each a process that can be killed.
+
+What is killed is started again a second later, as the restart policy of the compose file would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from engine.chatwork.simulator.sample.people import ENGINE_TOKEN
+from engine.chatwork.simulator.sample.rooms import WEBHOOK_TOKENS
+from engine.embedded import EmbeddedValkey
+from engine.routes import WORKERS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+RESTART_AFTER = 1.0
+PARTS = ("ingress", *WORKERS)
+COMMUNITY = """
+[[rooms]]
+room_id = 567890123
+role = "board"
+[[rooms]]
+room_id = 567890124
+role = "admin"
+[active_hours]
+holidays = "none"
+quiet = "none"
+always = true
+[nudge]
+waves = ["5s", "30s"]
+asks_per_day = 100
+asks_per_week = 100
+[score]
+half_life = "36500d"
+"""
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Site:
+    """Everything that runs; `kills` counts by victim, `exits` what ended without being killed."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    chatwork: str = ""
+    kills: dict[str, int] = field(default_factory=dict)
+    exits: list[str] = field(default_factory=list)
+    ended: bool = False
+
+    def __post_init__(self) -> None:
+        """Prepare folders and settings."""
+        self.data_dir = self.folder / "data"
+        self.data_dir.mkdir(parents=True)
+        (self.folder / "community.toml").write_text(COMMUNITY)
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+        self.valkey = EmbeddedValkey(self.data_dir)
+        self.session = aiohttp.ClientSession()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every part is told."""
+        return os.environ | {
+            "DATA_DIR": str(self.data_dir),
+            "REDIS_URL": self.valkey.url,
+            "YURUYURU_CONFIG": str(self.folder / "community.toml"),
+            "CHATWORK_API_TOKEN": ENGINE_TOKEN,
+            "CHATWORK_API_URL": f"{self.chatwork}/v2",
+            "CHATWORK_WEBHOOK_TOKENS": WEBHOOK_TOKENS,
+            "VENDOR_ALLOW_NETWORKS": "127.0.0.0/8",
+            "PORT": str(self.port),
+            "LOG_FORMAT": "json",
+        }
+
+    async def start(self) -> None:
+        """Start everything and wait until it is ready."""
+        self.valkey.__enter__()
+        await self._start_chatwork()
+        for part in PARTS:
+            self._keepers.append(asyncio.create_task(self._keep(part)))
+        while not await self.is_ready():  # noqa: ASYNC110 - asked over HTTP
+            await asyncio.sleep(0.2)
+
+    async def _start_chatwork(self) -> None:
+        arguments = ("simulator", "--engine-url", f"http://127.0.0.1:{self.port}")
+        environment = os.environ | {"DATA_DIR": str(self.data_dir)}
+        process = await self._spawn(arguments, environment, asyncio.subprocess.PIPE)
+        assert process.stdout is not None
+        told = json.loads(await process.stdout.readline())
+        self.chatwork = str(told["url"]).removesuffix("/v2")
+        self._processes["chatwork"] = process
+
+    async def _keep(self, part: str) -> None:
+        arguments = (part,) if part == "ingress" else ("worker", part)
+        with (self.folder / f"{part}.log").open("ab") as log:
+            while not self.ended:
+                process = await self._spawn(arguments, self.environment, log)
+                self._processes[part] = process
+                code = await process.wait()
+                if not self.ended:
+                    if code != -signal.SIGKILL:
+                        self.exits.append(f"{part}: {code}")
+                    await asyncio.sleep(RESTART_AFTER)
+
+    async def _spawn(
+        self, arguments: tuple[str, ...], environment: dict[str, str], out: Any
+    ) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "engine", *arguments,
+            cwd=ROOT, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+
+    async def kill(self, victim: str) -> None:
+        """SIGKILL a part or the database; the database is started again by hand."""
+        self.kills[victim] = self.kills.get(victim, 0) + 1
+        if victim != "valkey":
+            process = self._processes[victim]
+            if process.returncode is None:
+                process.kill()
+            return
+        assert self.valkey.pid is not None
+        os.kill(self.valkey.pid, signal.SIGKILL)
+        await asyncio.to_thread(self.valkey.stop)
+        await asyncio.sleep(RESTART_AFTER)
+        await asyncio.to_thread(self.valkey.__enter__)
+
+    async def is_ready(self) -> bool:
+        """Whether `/readyz` says so."""
+        try:
+            async with self.session.get(f"http://127.0.0.1:{self.port}/readyz") as response:
+                return response.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    async def world(self, method: str, path: str, order: object = None) -> Any:
+        """The simulated Chatwork's control API."""
+        async with self.session.request(method, f"{self.chatwork}/_world{path}", json=order) as response:
+            response.raise_for_status()
+            return await response.json()
+
+    def command(self, *arguments: str) -> Any:
+        """What `yuruyuru … --json` prints."""
+        ended = subprocess.run(
+            [sys.executable, "-m", "engine", *arguments, "--json"],
+            cwd=ROOT, env=self.environment, check=True, capture_output=True, timeout=60,
+        )  # fmt: skip
+        return json.loads(ended.stdout)
+
+    async def stop(self) -> None:
+        """End everything, in order."""
+        self.ended = True
+        for process in self._processes.values():
+            if process.returncode is None:
+                process.terminate()
+        await asyncio.gather(*self._keepers)
+        await self._processes["chatwork"].wait()
+        self.valkey.stop()
+        await self.session.close()
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """Lines of one kind from all logs."""
+        found = []
+        for path in self.folder.glob("*.log"):
+            lines = path.read_text().splitlines()
+            found += [json.loads(line) for line in lines if f'"event": "{event}"' in line and line.startswith("{")]
+        return found
