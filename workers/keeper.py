@@ -219,6 +219,12 @@ async def _report(room_id: int, look: Look, lost: Span | None, *, missing: int, 
         await _tell_admins(f"webhook-{int(commit.now // DAY)}", texts.silent_webhooks(missing), commit, deps)
 
 
+async def tell_stopped(worker: str, commit: Commit, deps: Deps) -> str:
+    """A worker buried so much that it stopped by itself."""
+    await _tell_admins(f"stopped-{worker}-{int(commit.now // HOUR)}", texts.stopped_worker(worker), commit, deps)
+    return "told"
+
+
 async def tell_emptied(_: str, commit: Commit, deps: Deps) -> str:
     """A worker found another database than the one it knew: what the engine remembered is gone."""
     await _tell_admins(f"emptied-{int(commit.now // HOUR)}", texts.emptied_database(), commit, deps)
@@ -245,6 +251,7 @@ JOBS: Mapping[str, Job] = {
     "watch": watch,
     "fill_gaps": fill_gaps,
     "tell_emptied": tell_emptied,
+    "tell_stopped": tell_stopped,
 }
 PERIODIC: Mapping[str, float] = {
     "compare_members": 5 * MINUTE,

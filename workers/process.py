@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import signal
-import time
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +22,11 @@ import structlog
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
-from engine import heartbeat
 from engine.calendar import build_hours
 from engine.chatwork.channel import ChatChannel
 from engine.chatwork.client import ChatworkClient, SilentChat
 from engine.chatwork.limits import Limiter
-from engine.clock import Drift, SystemClock
+from engine.clock import SystemClock
 from engine.commit import Database
 from engine.connect import connect, connect_arq
 from engine.errors import Refused, Transient
@@ -38,12 +36,10 @@ from engine.log import get_logger
 from engine.referrals.channel import SilentHttp, VendorChannel
 from engine.referrals.delivery import VendorHttp
 from engine.referrals.mail import MailChannel, NoMailer, SilentMailer, SmtpMailer
-from engine.stream import Consumer
+from workers.consuming import PAUSES, ConsumerLoop, until
 from workers.runtime import Deps, Runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from engine.outbox import Channel
     from engine.ports import Account, Chat
     from engine.referrals.channel import Poster
@@ -58,18 +54,6 @@ JOB_TIMEOUT = 60
 GRACE = 4.0
 """Seconds that running jobs get to end after SIGTERM."""
 
-BATCH = 64
-BLOCK_MS = 5000
-CLAIM_EVERY = 5.0
-CLAIM_IDLE_MS = 15_000
-"""An entry that its reader has not finished in this time is taken over."""
-
-STEP = 30.0
-"""Seconds by which the wall clock may drift between two looks without being called set."""
-
-PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
-"""Waits while Redis or Chatwork is away, seconds; the last one repeats."""
-
 
 async def run_worker(name: str, environment: Environment, community: Community, redis_url: str) -> None:
     """Run one worker until SIGTERM or SIGINT."""
@@ -79,7 +63,7 @@ async def run_worker(name: str, environment: Environment, community: Community, 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        runtime = await _until(stop, _build(name, environment, community, redis_url, stack))
+        runtime = await until(stop, _build(name, environment, community, redis_url, stack))
         if runtime is not None:
             log.info("worker_started", account_id=runtime.deps.own_account_id, dry_run=environment.dry_run)
             await _serve(runtime, redis_url, stop)
@@ -132,19 +116,6 @@ async def _own_account(chat: Chat) -> Account:
     raise Refused("Chatwork never answered")
 
 
-async def _until(stop: asyncio.Event, work: Any) -> Any:
-    """The result of `work`, None if `stop` came first."""
-    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if task.done():
-        return task.result()
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-    return None
-
-
 async def _serve(runtime: Runtime, redis_url: str, stop: asyncio.Event) -> None:
     loops = [
         asyncio.create_task(ConsumerLoop(runtime).run(stop), name="consumer"),
@@ -161,78 +132,6 @@ async def _serve(runtime: Runtime, redis_url: str, stop: asyncio.Event) -> None:
     stopped.cancel()
     for task in ended:
         task.result()  # a loop that ended by itself ended by a bug: let the supervisor see it
-
-
-class ConsumerLoop:
-    """Reads the worker's group and handles entries, one after the other; tells that it is alive."""
-
-    def __init__(self, runtime: Runtime, forward: Callable[[], float] = time.monotonic) -> None:
-        self._runtime = runtime
-        self._db = runtime.deps.db
-        self._clock = runtime.deps.clock
-        self._forward = forward
-        self._drift = Drift(self._clock, forward)
-        self._consumer = Consumer(self._db, runtime.worker, heartbeat.own_name(runtime.worker))
-        self._claims_at = forward()
-        self._beats_at = forward()
-        self._born: str | None = None
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Turn until `stop`; pause and go on while Redis is away."""
-        failures = 0
-        while not stop.is_set():
-            try:
-                if not failures:
-                    await self._consumer.ensure_group()
-                await self.turn(stop, BLOCK_MS)
-                failures = 0
-            except Transient as away:
-                log.warning("redis_away", reason=away.reason)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), PAUSES[min(failures, len(PAUSES) - 1)])
-                failures += 1
-
-    async def turn(self, stop: asyncio.Event, block_ms: int | None) -> int:
-        """One round: sign of life, what others left, what is new. Returns how many entries were handled."""
-        await self._beat()
-        deliveries = await self._claim()
-        # Giving the read up may leave entries handed over but not seen; they are claimed like a dead consumer's.
-        read = self._consumer.read(BATCH, None if deliveries else block_ms)
-        deliveries += await _until(stop, read) or []
-        for handled, delivery in enumerate(deliveries):
-            if stop.is_set():
-                return handled
-            await self._runtime.handle(delivery)
-            await self._beat()
-        return len(deliveries)
-
-    async def _claim(self) -> list[Any]:
-        if self._forward() < self._claims_at:
-            return []
-        self._claims_at = self._forward() + CLAIM_EVERY
-        return await self._consumer.claim(CLAIM_IDLE_MS, BATCH)
-
-    async def _beat(self) -> None:
-        if self._forward() < self._beats_at:
-            return
-        self._beats_at = self._forward() + heartbeat.EVERY
-        step = self._drift.step()
-        if abs(step) > STEP:
-            log.warning("clock_stepped", seconds=round(step))
-            await self._runtime.due_times.after_step(step)
-        await self._look_at_birth()
-        await heartbeat.beat(self._db, self._runtime.worker, heartbeat.Beat(at=self._clock.now()))
-        await self._runtime.due_times.wind_up()
-
-    async def _look_at_birth(self) -> None:
-        """A database that lost everything goes on by itself (groups, due times, member lists), but never in silence."""
-        born = await heartbeat.born(self._db, self._clock.now())
-        if self._born not in (None, born):
-            log.error("database_emptied", born=born, before=self._born)
-            commit = self._db.commit(self._clock.now())
-            commit.wake("keeper", "tell_emptied", "", commit.now)
-            await self._db.apply(commit)
-        self._born = born
 
 
 async def _run_arq(runtime: Runtime, redis_url: str, stop: asyncio.Event) -> None:
@@ -255,7 +154,7 @@ async def _run_arq(runtime: Runtime, redis_url: str, stop: asyncio.Event) -> Non
         )
         running = asyncio.create_task(worker.async_run())
         try:
-            await _until(stop, asyncio.shield(running))
+            await until(stop, asyncio.shield(running))
         except (RedisError, OSError) as away:
             log.warning("arq_restarted", reason=type(away).__name__)
             with suppress(TimeoutError):

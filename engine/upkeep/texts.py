@@ -18,6 +18,14 @@ def silent_workers(names: Iterable[str]) -> str:
     )
 
 
+def stopped_worker(name: str) -> str:
+    """A part of the engine met one failure after the other and waits."""
+    return (
+        f"運営の皆さまへ: 自動処理の一部（{name}）で不具合が続いたため、いったん止めております。"
+        "届いた書き込みは失われておりません。お手数ですが、システムのご担当へお知らせください。"
+    )
+
+
 def silent_webhooks(missing: int) -> str:
     """Messages were found that no webhook told; they have been read meanwhile."""
     return (

@@ -23,8 +23,8 @@ from engine.settings import Community
 from engine.stream import Publisher
 from tests.fakes import FakeChat, FakeClock
 from tests.workers.test_runtime import Count, message
-from workers import process
-from workers.process import ConsumerLoop
+from workers import consuming, process
+from workers.consuming import ConsumerLoop
 from workers.runtime import Deps, Runtime
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Works:
 @pytest.fixture
 async def works(real_redis: Redis, valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Works]:
     monkeypatch.setattr(process, "GRACE", 1.05)
-    monkeypatch.setattr(process, "BLOCK_MS", 100)
+    monkeypatch.setattr(consuming, "BLOCK_MS", 100)
     monkeypatch.setattr(heartbeat, "EVERY", 0.1)
     arq = connect_arq(valkey_url, Keys("main").arq_queue("test"))
     yield Works(real_redis, valkey_url, arq)
