@@ -119,6 +119,8 @@ class Sender:
         commit.write(intent_key(self._db.keys, intent.id), sending)
         commit.wake(intent.worker, "deliver", intent.id, after(lease_until, 1))
         await self._apply(commit)
+        if self._clock.now() >= lease_until:  # stopped meanwhile, for so long that another process may be at it
+            raise Transient("the lease ran out before sending", retry_after=CONFLICT_WAIT)
         channel = self._channels[intent.content.channel]
         try:
             receipt = await channel.send(sending)
@@ -126,12 +128,19 @@ class Sender:
             return await self._failed(await self._reopen(sending), sending, failure, channel)
         except Permanent as failure:
             return await self._bury(await self._reopen(sending), sending, failure.reason)
-        return await self._record_sent(await self._reopen(sending), sending, receipt)
+        return await self._record_sent(await self._reopen(sending, arrived=True), sending, receipt)
 
-    async def _reopen(self, intent: Intent) -> Commit:
-        """Begin the commit that ends an attempt."""
-        commit = self._db.commit(self._clock.now(), intent.trace)
-        await commit.read(intent_key(self._db.keys, intent.id), Intent)
+    async def _reopen(self, attempt: Intent, *, arrived: bool = False) -> Commit:
+        """Begin the commit that ends an attempt.
+
+        Raises `Transient` if another process took over because this one outlived its lease: then the other's ending
+        counts, and of ours only that it arrived, unless that is known.
+        """
+        commit = self._db.commit(self._clock.now(), attempt.trace)
+        found = await commit.read(intent_key(self._db.keys, attempt.id), Intent)
+        ours = found is not None and (found.state, found.lease_until) == (State.SENDING, attempt.lease_until)
+        if not ours and not (arrived and found is not None and found.state is not State.SENT):
+            raise Transient("somebody else took it over meanwhile", retry_after=CONFLICT_WAIT)
         return commit
 
     async def _failed(self, commit: Commit, intent: Intent, failure: Transient, channel: Channel) -> str:

@@ -276,3 +276,65 @@ async def test_of_two_processes_at_once_one_sends(desk: Desk) -> None:
         await other._attempt(late_commit, intent)  # noqa: SLF001 - the very moment between reading and committing
     assert desk.copies == 1
     assert slow.posted == []
+
+
+class Overtaken(FakeChat):
+    """A process that stands still while it posts, longer than its lease; `ending` is how its own request ends."""
+
+    def __init__(self, desk: Desk, ending: Transient | Permanent | None) -> None:
+        super().__init__(desk.clock, rooms=desk.chat.rooms)
+        self._desk = desk
+        self._ending = ending
+
+    async def post(self, room_id: int, body: str, lane: Lane) -> str:
+        self._desk.clock.move(seconds=SENDING_LEASE + 2)
+        assert await self._desk.deliver() == "sent"
+        if self._ending is not None:
+            raise self._ending
+        return self._desk.chat.posted[0].message_id
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        pytest.param(Transient("rate_limited", retry_after=5), id="a refusal"),
+        pytest.param(Transient("reset", maybe_done=True), id="a lost answer"),
+        pytest.param(Permanent("403"), id="a failure for good"),
+        pytest.param(None, id="a success"),
+    ],
+)
+async def test_who_was_overtaken_changes_nothing_that_the_other_recorded(
+    desk: Desk, ending: Transient | Permanent | None
+) -> None:
+    chat = Overtaken(desk, ending)
+    stopped = Sender(desk.db, desk.clock, {"chat": ChatChannel(chat, chat.own.account_id)}, {})
+    with pytest.raises(Transient, match="took it over"):
+        await stopped.deliver("ask-q1-102")
+    assert (await desk.intent()).state is State.SENT
+    assert await list_dead(desk.db) == []
+    assert desk.copies == 1
+
+
+async def test_what_arrived_counts_although_the_other_gave_up_meanwhile(desk: Desk) -> None:
+    class Late(FakeChat):
+        async def post(self, room_id: int, body: str, lane: Lane) -> str:
+            await desk.set_state(state=State.PENDING, lease_until=None)
+            return await super().post(room_id, body, lane)
+
+    chat = Late(desk.clock)
+    late = Sender(desk.db, desk.clock, {"chat": ChatChannel(chat, chat.own.account_id)}, {})
+    assert await late.deliver("ask-q1-102") == "sent"
+    assert (await desk.intent()).state is State.SENT
+
+
+async def test_who_was_stopped_until_the_lease_ran_out_does_not_send_any_more(desk: Desk) -> None:
+    class Stopped(Sender):
+        async def _apply(self, commit: Commit) -> None:
+            await super()._apply(commit)
+            desk.clock.move(seconds=SENDING_LEASE)
+
+    stopped = Stopped(desk.db, desk.clock, {"chat": ChatChannel(desk.chat, desk.chat.own.account_id)}, {})
+    with pytest.raises(Transient, match="lease"):
+        await stopped.deliver("ask-q1-102")
+    assert desk.copies == 0
+    assert await desk.deliver() == "sent"

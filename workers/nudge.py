@@ -6,6 +6,7 @@ invitation's id names question and person, and everything is looked at again in 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.clock import ActiveSeconds, Epoch
@@ -198,11 +199,24 @@ async def ask(question_id: str, commit: Commit, deps: Deps) -> str:
     members = Members(commit)
     roster = await members.in_rooms([question.room_id])
     caps = Caps(deps.community.nudge.asks_per_day, deps.community.nudge.asks_per_week)
-    chosen = rules.choose(question.known(), await _candidates(roster, members, commit, deps), caps, commit.now)
-    if chosen is None:
+    account_id = await _choose(question, await _candidates(roster, members, commit, deps), caps, commit)
+    if account_id is None:
         commit.fact("ask_suppressed", question_id=question_id, reason="nobody free")
         return "skipped: nobody free"
-    return await _invite(question, chosen.account_id, commit)
+    return await _invite(question, account_id, commit)
+
+
+async def _choose(question: Question, candidates: list[Candidate], caps: Caps, commit: Commit) -> int | None:
+    """Whom to ask. Another question, due at the same moment, may have invited the chosen one since all were looked at.
+
+    So the chosen one is looked at again, now to be changed; who is no longer as they were is considered anew.
+    """
+    while (chosen := rules.choose(question.known(), candidates, caps, commit.now)) is not None:
+        asked_at = await Members(commit).invited(chosen.account_id)
+        if asked_at == chosen.asked_at:
+            return chosen.account_id
+        candidates = [replace(other, asked_at=asked_at) if other is chosen else other for other in candidates]
+    return None
 
 
 async def _invite(question: Question, account_id: int, commit: Commit) -> str:

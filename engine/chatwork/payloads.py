@@ -25,10 +25,14 @@ def _whole_text(value: object) -> object:
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
 
 
-TextId = Annotated[str, BeforeValidator(_id_text), Field(pattern=r"^\d{1,20}$")]
-NumberId = Annotated[StrictInt, BeforeValidator(_id_number), Field(ge=0)]
+LARGEST_ID = 2**64 - 1
+LATEST = 2**36
+"""Epoch seconds in the year 4147: what comes later is no time, and no calendar can reckon with it."""
+
+TextId = Annotated[str, BeforeValidator(_id_text), Field(pattern=r"^[0-9]{1,20}$")]  # \d would take １２３, too
+NumberId = Annotated[StrictInt, BeforeValidator(_id_number), Field(ge=0, le=LARGEST_ID)]
 Text = Annotated[str, BeforeValidator(_whole_text)]
-EpochSeconds = Annotated[StrictInt, BeforeValidator(_id_number), Field(ge=0)]
+EpochSeconds = Annotated[StrictInt, BeforeValidator(_id_number), Field(ge=0, le=LATEST)]
 
 
 class Payload(BaseModel):

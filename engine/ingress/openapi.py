@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 PROBLEMS = {
-    "400": "The Idempotency-Key cannot be used",
+    "400": "The Idempotency-Key cannot be used, or the body is not what its content-encoding says",
     "401": "The API key is missing or not valid",
+    "408": "The body took too long",
     "413": "The body is too large",
     "415": "The body is not JSON",
     "422": "The body does not fit, or the Idempotency-Key was used for another request",
@@ -60,7 +61,7 @@ def _create() -> dict[str, Any]:
         "responses": {
             "201": {"description": "Taken", "content": _json("Referral")},
             "200": {"description": "Taken before, with this Idempotency-Key", "content": _json("Referral")},
-            **_problems("400", "401", "413", "415", "422", "503"),
+            **_problems("400", "401", "408", "413", "415", "422", "503"),
         },
     }
 

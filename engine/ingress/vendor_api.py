@@ -5,6 +5,7 @@ A vendor sees its own referrals only, and of a referral only steps: no name, no 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 log = get_logger()
 
 LARGEST_BODY = 16 * 1024
+BODY_TIMEOUT = 10.0
 KEY_LENGTH = 255
 CONFLICTS = 10
 RETRY = {"retry-after": "60"}
@@ -229,7 +231,13 @@ async def _body(request: web.Request) -> bytes:
         raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json")
     if (request.content_length or 0) > LARGEST_BODY:
         raise _too_large()
-    body = await request.read()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            body = await request.read()
+    except TimeoutError:
+        raise Refusal(HTTPStatus.REQUEST_TIMEOUT, f"the body took longer than {BODY_TIMEOUT:.0f} s") from None
+    except web.RequestPayloadError:
+        raise Refusal(HTTPStatus.BAD_REQUEST, "the body is not what its content-encoding says") from None
     if len(body) > LARGEST_BODY:
         raise _too_large()
     return body

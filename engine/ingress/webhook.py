@@ -94,6 +94,11 @@ class Door:
                 return await request.read()
         except web.HTTPRequestEntityTooLarge:
             return _too_large()
+        except (
+            web.RequestPayloadError
+        ):  # compressed, they say, but it is not: nobody can have signed what it unpacks to
+            log.warning("webhook_refused", reason="broken transfer")
+            return web.Response(status=401, headers={"connection": "close"})
         except TimeoutError:
             log.warning("webhook_refused", reason="slow body")
             return web.Response(status=408, headers={"connection": "close"})

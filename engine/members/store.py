@@ -121,12 +121,15 @@ class Members:
         found = await self._db.read_many([self._keys("invited", account_id) for account_id in ids], Invited)
         return {account_id: invited.at if invited else () for account_id, invited in zip(ids, found, strict=True)}
 
+    async def invited(self, account_id: int) -> tuple[float, ...]:
+        """Times of one member's recent invitations, to be added to by `invite`."""
+        found = await self._commit.read(self._keys("invited", account_id), Invited)
+        return found.at if found else ()
+
     async def invite(self, account_id: int) -> None:
         """Count an invitation now; two processes that invite the same person at once conflict, and one runs again."""
-        key = self._keys("invited", account_id)
-        invited = await self._commit.read(key, Invited) or Invited()
-        recent = tuple(at for at in invited.at if at > self._commit.now - WEEK)
-        self._commit.write(key, Invited(at=(*recent, self._commit.now)), ttl=WEEK)
+        recent = tuple(at for at in await self.invited(account_id) if at > self._commit.now - WEEK)
+        self._commit.write(self._keys("invited", account_id), Invited(at=(*recent, self._commit.now)), ttl=WEEK)
 
     async def take_back_invitation(self, account_id: int, at: float) -> None:
         """An invitation was not posted after all: it does not count against the caps."""

@@ -331,6 +331,23 @@ async def test_a_large_body_is_refused(house: House, *, size: int, chunked: bool
     assert_problem(answer, 413, str(LARGEST_BODY))
 
 
+async def test_a_body_that_only_claims_to_be_compressed_is_refused(house: House) -> None:
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    assert_problem(await house.call("POST", "/v1/referrals", headers=headers, data=b"{}"), 400, "content-encoding")
+
+
+async def test_a_slow_body_is_given_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vendor_api, "BODY_TIMEOUT", 0.05)
+    never = asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"{"
+        await never.wait()
+
+    headers = {"content-type": "application/json"}
+    assert_problem(await house.call("POST", "/v1/referrals", headers=headers, data=pieces()), 408, "longer than")
+
+
 async def test_the_largest_body_is_taken(house: House) -> None:
     headers = {"content-type": "application/json"}
     body = b'{"reference": "a"}'.ljust(LARGEST_BODY)

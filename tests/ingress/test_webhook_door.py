@@ -204,6 +204,10 @@ async def test_what_is_rightly_signed_but_unreadable_is_a_dead_letter_and_200(ho
         pytest.param({"account_id": True}, id="an account that is a boolean"),
         pytest.param({"send_time": -1}, id="a time before 1970"),
         pytest.param({"room_id": 10**30}, id="a room beyond all numbers"),
+        pytest.param({"room_id": 2**64}, id="a room beyond 64 bits"),
+        pytest.param({"message_id": "１２３４"}, id="a message id in full-width digits"),
+        pytest.param({"send_time": 10**12}, id="a time in milliseconds"),
+        pytest.param({"update_time": 10**400}, id="a time beyond all numbers"),
     ],
 )
 async def test_a_wrong_shape_is_a_dead_letter_without_its_content_in_the_reason(
@@ -286,6 +290,14 @@ async def test_two_megabytes_of_undeclared_length_are_refused(house: House) -> N
 
     async with house.client.post("/webhooks/chatwork", data=pieces()) as answer:
         assert answer.status == 413
+
+
+async def test_a_body_that_only_claims_to_be_compressed_is_refused(house: House, payload: Callable[..., bytes]) -> None:
+    raw = payload()
+    headers = {"x-chatworkwebhooksignature": sign(TOKEN, raw), "content-encoding": "gzip"}
+    async with house.client.post("/webhooks/chatwork", data=raw, headers=headers) as answer:
+        assert answer.status == 401
+    assert await house.events() == []
 
 
 async def test_a_slow_body_is_given_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

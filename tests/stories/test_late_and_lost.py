@@ -13,17 +13,20 @@ from engine.events import (
     ReferralReceived,
     envelope,
 )
-from engine.members.store import Members
+from engine.members.store import Invited, Members
 from engine.questions.store import list_questions
 from engine.stream import Publisher
 from tests.stories.community import ADMIN_ROOM, ASKER, BOARD, COLLEAGUE, THIRD, Community
 from tests.stories.test_questions_are_answered import QUESTION, asked, states
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    import pytest
     from redis.asyncio import Redis
 
+    from engine.commit import R
     from engine.events import AnyEvent
     from engine.members.rules import Tally
 
@@ -53,6 +56,29 @@ async def test_two_edits_that_arrive_in_the_wrong_order_leave_the_newer_text(com
     await community.delivers("message_updated", said, QUESTION, update_time=now + 10)
     await community.settle()
     assert await states(community) == ["withdrawn"]
+
+
+async def test_two_questions_due_at_once_do_not_invite_the_same_person_on_one_day(
+    community: Community, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Active hours begin for every waiting question in the same second, and jobs run side by side."""
+    community.chat.rosters[BOARD].remove(THIRD)
+    await community.after(minutes=6)  # the member lists are looked at again: only the colleague is left to ask
+    await community.says(ASKER, QUESTION)
+    await community.says(ASKER, QUESTION)
+    nudge, read_many = community.runtimes["nudge"], community.db.read_many
+
+    async def other_first(keys: Sequence[str], model: type[R]) -> list[R | None]:
+        found = await read_many(keys, model)
+        if model is Invited:
+            monkeypatch.undo()
+            assert await nudge.run_job("ask", "q2") == f"asked: {COLLEAGUE.account_id}"
+        return found
+
+    monkeypatch.setattr(community.db, "read_many", other_first)
+    assert await nudge.run_job("ask", "q1") == "skipped: nobody free"
+    await community.settle()
+    assert [COLLEAGUE.name in posted for posted in community.transcript] == [True]
 
 
 async def test_a_question_whose_text_has_expired_is_asked_of_nobody(community: Community) -> None:
