@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How much slower are webhooks answered while a million events wait that no worker has handled?
+"""Measures how much slower webhooks are answered while a million events wait that no worker has handled.
 
 ops/bench/overload.py --events 1000000      # prints medians and their ratio, and the memory of the database and ingress
 """
