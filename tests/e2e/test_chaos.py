@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 def test_nothing_is_lost_and_nothing_happens_twice_while_everything_is_killed() -> None:
     ended = subprocess.run(
-        [sys.executable, "ops/chaos/run.py", "--seconds", "40", "--seed", "20261125"],
+        [sys.executable, "ops/chaos/run.py", "--seconds", "40", "--seed", "20261125", "--rate", "2"],
         cwd=ROOT, check=False, capture_output=True, text=True, timeout=400,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
