@@ -5,7 +5,7 @@
 --       due       key, member, score        (all empty: nothing expected)
 --       ack       group, entry id           (both empty: nothing to acknowledge)
 --       writes    n, then n * (words, command, key, ...)
---       events    ttl of the seen mark in ms, n, then n * (seen key, envelope)
+--       events    ttl of the seen mark in ms, n, then n * (seen key, envelope, key that counts it or empty)
 -- Returns { "conflict" } | { "acknowledged" } | { "done", 1|0 for each event: was it new? }
 local at = 0
 local function take()
@@ -41,9 +41,12 @@ end
 local reply = { 'done' }
 local ttl = take()
 for _ = 1, tonumber(take()) do
-  local seen, envelope = take(), take()
+  local seen, envelope, counter = take(), take(), take()
   if redis.call('SET', seen, '1', 'NX', 'PX', ttl) then
     redis.call('XADD', KEYS[1], '*', 'e', envelope)
+    if counter ~= '' then
+      redis.call('INCR', counter)
+    end
     reply[#reply + 1] = 1
   else
     reply[#reply + 1] = 0

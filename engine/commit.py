@@ -8,6 +8,7 @@ has happened, after it everything has, and a second consumer of the same entry f
     {c}:<record>      hash  v = version, d = the record as JSON
     {c}:wakes:<worker> zset  due times; members `job|argument`
     {c}:seen:<id>     string  an event id that was published (expires)
+    {c}:told:<room>   string  how many messages of a room were published
     {c}:events        stream  field e = envelope
 """
 
@@ -26,7 +27,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from engine.clock import DAY, Epoch
 from engine.errors import Transient
-from engine.events import AnyEvent, Envelope, envelope
+from engine.events import AnyEvent, Envelope, MessageCreated, envelope
 from engine.log import get_logger
 from engine.ports import Wake, Wakes
 
@@ -153,6 +154,10 @@ class Commit:
         """Add a follow-up event; it inherits the trace."""
         self.events.append(envelope(event, now=self.now, trace=self.trace))
 
+    def count_as_told(self, room_id: int) -> None:
+        """A message of a room was published, though not as a new one."""
+        self.writes.append(("INCR", self.db.keys("told", room_id)))
+
     def wake(self, worker: str, job: str, argument: str, at: Epoch) -> None:
         """Have `worker` run `job(argument)` at `at`; the due time is part of the commit, so it cannot be lost."""
         self.rank(self.db.keys.wakes(worker), f"{job}|{argument}", at)
@@ -223,6 +228,11 @@ class Database:
             marks = await self.redis.mget([self.keys.seen(event_id) for event_id in event_ids])
         return {event_id for event_id, mark in zip(event_ids, marks, strict=True) if mark is not None}
 
+    async def told(self, room_id: int) -> int:
+        """How many messages of a room were published, ever."""
+        with redis_errors():
+            return int(await self.redis.get(self.keys("told", room_id)) or 0)
+
     async def next_number(self, name: str) -> int:
         """Return a number that was never given out under this name; a commit that fails leaves a hole."""
         with redis_errors():
@@ -259,6 +269,8 @@ class Database:
         for event in commit.events:
             yield self.keys.seen(event.event_id)
             yield event.model_dump_json()
+            told = event.event
+            yield self.keys("told", told.room_id) if isinstance(told, MessageCreated) else ""
 
 
 def _text(word: str | bytes) -> str:

@@ -55,6 +55,10 @@ class Chat(Protocol):
         """Return the newest (at most 100) messages of a room, oldest first."""
         ...
 
+    async def message_counts(self) -> dict[int, int]:
+        """How many messages each of our rooms holds, by room id."""
+        ...
+
     async def direct_room(self, account_id: int) -> int | None:
         """Room id of the direct chat with a contact, None if the account is no contact."""
         ...

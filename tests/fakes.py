@@ -92,6 +92,9 @@ class FakeChat:
             raise self.unreadable[room_id]
         return self.rooms.get(room_id, [])[-100:]
 
+    async def message_counts(self) -> dict[int, int]:
+        return {room_id: len(self.rooms.get(room_id, [])) for room_id in self.rosters}
+
     async def direct_room(self, account_id: int) -> int | None:
         return self.contacts.get(account_id)
 

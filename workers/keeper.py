@@ -29,6 +29,7 @@ from engine.upkeep.rules import (
     looked,
     lost_span,
     next_rooms,
+    still_untold,
     webhooks_are_silent,
 )
 from engine.upkeep.store import Silence, Upkeep
@@ -167,12 +168,14 @@ async def _for_a_while(silent: list[str], commit: Commit) -> bool:
 async def fill_gaps(_: str, commit: Commit, deps: Deps) -> str:
     """Look at the rooms' newest messages, the most urgent rooms first, and publish what no webhook told."""
     rooms = [room.room_id for room in deps.community.rooms if room.role != "vendor"]
-    looks = await Upkeep(commit).looks(rooms)
-    found = [await _look_at(room_id, commit, deps) for room_id in next_rooms(looks, commit.now, ROOMS_A_ROUND)]
+    chosen = next_rooms(await Upkeep(commit).looks(rooms), commit.now, ROOMS_A_ROUND)
+    told = {room_id: await commit.db.told(room_id) for room_id in chosen}  # before the counts, see `lost_span`
+    counts = await deps.chat.message_counts()
+    found = [await _look_at(room_id, counts.get(room_id), told[room_id], commit, deps) for room_id in chosen]
     return f"filled: {sum(found)}"
 
 
-async def _look_at(room_id: int, commit: Commit, deps: Deps) -> int:
+async def _look_at(room_id: int, count: int | None, told_before: int, commit: Commit, deps: Deps) -> int:
     """Publish what is missing in one room; the first look learns: what stands there is history."""
     upkeep = Upkeep(commit)
     look = await upkeep.look(room_id) or Look(since=commit.now, looked_at=commit.now)
@@ -187,17 +190,20 @@ async def _look_at(room_id: int, commit: Commit, deps: Deps) -> int:
     missing = [
         event
         for message_id, event in events.items()
-        if message_id not in told
-        and event.account_id != deps.own_account_id
-        and is_worth_telling(event, look.since, commit.now)
+        if message_id not in told and is_worth_telling(event, look.since, commit.now)
     ]
     for event in missing:
         commit.publish(event)
-    if missing:
-        commit.fact("gap_filled", room_id=room_id, messages=len(missing))
-    await _report(room_id, look, lost_span(listed, look, heard), missing=len(missing), commit=commit, deps=deps)
-    upkeep.put_look(room_id, looked(look, listed, heard, missing=len(missing), now=commit.now))
-    return len(missing)
+        if event.message_id not in heard and not isinstance(event, MessageCreated):
+            commit.count_as_told(room_id)
+    by_others = sum(event.account_id != deps.own_account_id for event in missing)
+    if by_others:
+        commit.fact("gap_filled", room_id=room_id, messages=by_others)
+    untold = None if count is None else count - told_before - still_untold(listed, heard, look.since)
+    lost = lost_span(listed, look, untold)
+    await _report(room_id, look, lost, missing=by_others, commit=commit, deps=deps)
+    upkeep.put_look(room_id, looked(look, listed, heard, missing=by_others, now=commit.now, untold=untold))
+    return by_others
 
 
 async def _known(room_id: int, events: Mapping[str, MessageEvent], commit: Commit) -> tuple[set[str], set[str]]:

@@ -23,17 +23,7 @@ from engine.outbox import ChatContent, Drop, Go, Intent, Kind, Later, Verdict, p
 from engine.ports import Lane
 from engine.questions import following, rules, texts
 from engine.questions.hearing import hear, own_words
-from engine.questions.rules import (
-    Candidate,
-    Caps,
-    CloseThanked,
-    Heard,
-    OpenQuestion,
-    RecordAnswer,
-    RecordPass,
-    State,
-    Withdraw,
-)
+from engine.questions.rules import State
 from engine.questions.store import Message, Question, Questions
 
 if TYPE_CHECKING:
@@ -65,7 +55,7 @@ async def on_edit(event: MessageUpdated, commit: Commit, deps: Deps) -> str:
     if question is None and heard.is_question:
         return await _open(event, heard, commit, deps)
     if question is not None and question.state is State.OPEN and not heard.is_question:
-        return await _apply(Withdraw(question.id), event, commit)
+        return await _apply(rules.Withdraw(question.id), event, commit)
     return "skipped: nothing changed"
 
 
@@ -85,7 +75,7 @@ async def on_deletion(event: MessageDeleted, commit: Commit, deps: Deps) -> str:
 
 async def _hear(
     event: MessageCreated | MessageUpdated, updated_at: int, commit: Commit, deps: Deps
-) -> tuple[Heard, Message | None]:
+) -> tuple[rules.Heard, Message | None]:
     """What the message says, and what was known of it."""
     if deps.community.role_of(event.room_id) != BOARD:
         raise Ignored("not a board")
@@ -95,7 +85,7 @@ async def _hear(
         sent_at=event.sent_at,
         body=event.body,
         room_id=event.room_id,
-        can_answer=event.account_id not in await _staff(commit, deps, "vendor"),
+        can_answer=event.account_id not in (await _staff(commit, deps))[1],
     )
     if heard is None:
         raise Ignored("a notice of Chatwork's")
@@ -106,12 +96,12 @@ async def _hear(
     return heard, known
 
 
-async def _decide(event: MessageCreated | MessageUpdated, heard: Heard, commit: Commit, deps: Deps) -> str:
+async def _decide(event: MessageCreated | MessageUpdated, heard: rules.Heard, commit: Commit, deps: Deps) -> str:
     questions = await Questions(commit).in_room(event.room_id)
     decisions = rules.on_message(heard, [question.known() for question in questions], deps.own_account_id)
     outcomes = [
         await _open(event, heard, commit, deps)
-        if isinstance(decision, OpenQuestion)
+        if isinstance(decision, rules.OpenQuestion)
         else await _apply(decision, event, commit)
         for decision in decisions
     ]
@@ -119,7 +109,7 @@ async def _decide(event: MessageCreated | MessageUpdated, heard: Heard, commit: 
 
 
 async def _apply(
-    decision: RecordAnswer | RecordPass | CloseThanked | Withdraw,
+    decision: rules.RecordAnswer | rules.RecordPass | rules.CloseThanked | rules.Withdraw,
     event: MessageCreated | MessageUpdated,
     commit: Commit,
 ) -> str:
@@ -127,28 +117,21 @@ async def _apply(
     if question is None:
         return "skipped: question forgotten"
     match decision:
-        case RecordAnswer():
+        case rules.RecordAnswer():
             return following.record_answer(question, event.account_id, event.message_id, event.sent_at, commit)
-        case RecordPass():
+        case rules.RecordPass():
             return following.record_pass(question, event.account_id, event.sent_at, commit)
-        case CloseThanked():
+        case rules.CloseThanked():
             return following.close_thanked(question, event.account_id, event.sent_at, commit)
-        case Withdraw():
+        case rules.Withdraw():
             return following.withdraw(question, commit)
 
 
-async def _open(event: MessageCreated | MessageUpdated, heard: Heard, commit: Commit, deps: Deps) -> str:
+async def _open(event: MessageCreated | MessageUpdated, heard: rules.Heard, commit: Commit, deps: Deps) -> str:
     questions = Questions(commit)
     if await questions.of_message(event.room_id, event.message_id) is not None:
         return "skipped: is a question already"
-    question = await following.begin(
-        commit,
-        room_id=event.room_id,
-        message_id=event.message_id,
-        account_id=event.account_id,
-        asked_at=event.sent_at,
-        reason=heard.reason,
-    )
+    question = await following.begin(event, heard.reason, commit)
     _wake_next_wave(question, commit, deps)
     return f"opened: {question.id}, " + await _early_answers(question, commit, deps)
 
@@ -156,7 +139,7 @@ async def _open(event: MessageCreated | MessageUpdated, heard: Heard, commit: Co
 async def _early_answers(question: Question, commit: Commit, deps: Deps) -> str:
     """Webhooks come in any order: an answer may have arrived before its question."""
     questions = Questions(commit)
-    vendors = await _staff(commit, deps, "vendor")
+    _, vendors = await _staff(commit, deps)
     for reply_id, reply in await questions.replies(question.room_id, question.message_id):
         heard = hear(
             message_id=reply_id,
@@ -198,7 +181,7 @@ async def ask(question_id: str, commit: Commit, deps: Deps) -> str:
     _wake_next_wave(question, commit, deps)
     members = Members(commit)
     roster = await members.in_rooms([question.room_id])
-    caps = Caps(deps.community.nudge.asks_per_day, deps.community.nudge.asks_per_week)
+    caps = rules.Caps(deps.community.nudge.asks_per_day, deps.community.nudge.asks_per_week)
     account_id = await _choose(question, await _candidates(roster, members, commit, deps), caps, commit)
     if account_id is None:
         commit.fact("ask_suppressed", question_id=question_id, reason="nobody free")
@@ -206,7 +189,9 @@ async def ask(question_id: str, commit: Commit, deps: Deps) -> str:
     return await _invite(question, account_id, commit)
 
 
-async def _choose(question: Question, candidates: list[Candidate], caps: Caps, commit: Commit) -> int | None:
+async def _choose(
+    question: Question, candidates: list[rules.Candidate], caps: rules.Caps, commit: Commit
+) -> int | None:
     """Whom to ask. Another question, due at the same moment, may have invited the chosen one since all were looked at.
 
     So the chosen one is looked at again, now to be changed; who is no longer as they were is considered anew.
@@ -243,12 +228,12 @@ async def _invite(question: Question, account_id: int, commit: Commit) -> str:
     return f"asked: {account_id}"
 
 
-async def _candidates(roster: Mapping[int, str], members: Members, commit: Commit, deps: Deps) -> list[Candidate]:
+async def _candidates(roster: Mapping[int, str], members: Members, commit: Commit, deps: Deps) -> list[rules.Candidate]:
     people = await members.look_up(roster)
     invited = await members.invitations(people)
-    staff = await _staff(commit, deps, "vendor", "admin") | {deps.own_account_id}
+    staff = set[int].union(*await _staff(commit, deps), {deps.own_account_id})
     return [
-        Candidate(
+        rules.Candidate(
             account_id=account_id,
             asked_at=invited[account_id],
             paused_until=person.paused_until,
@@ -258,12 +243,9 @@ async def _candidates(roster: Mapping[int, str], members: Members, commit: Commi
     ]
 
 
-async def _staff(commit: Commit, deps: Deps, *roles: str) -> set[int]:
-    """Accounts in the rooms of these roles; in a vendor's room the admins are no vendors."""
-    members = Members(commit)
-    admins = set(await members.in_rooms(deps.community.rooms_of("admin")))
-    vendors = set(await members.in_rooms(deps.community.rooms_of("vendor"))) - admins
-    return (vendors if "vendor" in roles else set()) | (admins if "admin" in roles else set())
+async def _staff(commit: Commit, deps: Deps) -> tuple[set[int], set[int]]:
+    """Admins and vendors."""
+    return await Members(commit).staff(deps.community.rooms_of("admin"), deps.community.rooms_of("vendor"))
 
 
 async def still_wanted(intent: Intent, commit: Commit, deps: Deps) -> Verdict:
@@ -301,7 +283,7 @@ async def _uninvite(question: Question, account_id: int, commit: Commit) -> None
 
 
 async def _date_invitation(question: Question, account_id: int, commit: Commit) -> None:
-    """Caps count from when somebody is really asked, which may be long after it was decided."""
+    """rules.Caps count from when somebody is really asked, which may be long after it was decided."""
     members, questions = Members(commit), Questions(commit)
     for ask in question.asks_of(account_id):
         await members.take_back_invitation(account_id, ask.at)

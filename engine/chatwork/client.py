@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import aiohttp
 from pydantic import TypeAdapter, ValidationError
 
-from engine.chatwork.payloads import AccountPayload, ContactPayload, MemberPayload, MessagePayload, PostedPayload
+from engine.chatwork.payloads import (
+    AccountPayload,
+    ContactPayload,
+    MemberPayload,
+    MessagePayload,
+    PostedPayload,
+    RoomPayload,
+)
 from engine.errors import Permanent, Transient
 from engine.log import get_logger
 from engine.ports import Account, Lane, PostedMessage
@@ -74,6 +81,11 @@ class ChatworkClient:
             for row in rows
         ]
         return sorted(messages, key=lambda message: (message.sent_at, int(message.message_id)))
+
+    async def message_counts(self) -> dict[int, int]:
+        """`GET /rooms`."""
+        rows = await self._get("/rooms", list[RoomPayload], Lane.KEEPER)
+        return {row.room_id: row.message_num for row in rows}
 
     async def direct_room(self, account_id: int) -> int | None:
         """The direct chat with a contact, from `GET /contacts`."""
@@ -165,6 +177,7 @@ class SilentChat:
         self.me = chat.me
         self.members = chat.members
         self.newest_messages = chat.newest_messages
+        self.message_counts = chat.message_counts
         self.direct_room = chat.direct_room
 
     async def post(self, room_id: int, body: str, lane: Lane) -> str:

@@ -116,6 +116,13 @@ class ContactPayload(AccountPayload):
     room_id: int
 
 
+class RoomPayload(Payload):
+    """A row of `GET /rooms`."""
+
+    room_id: int
+    message_num: int
+
+
 class MessagePayload(Payload):
     """A row of `GET /rooms/{room_id}/messages`."""
 

@@ -110,6 +110,11 @@ class Members:
         rosters = await self._db.read_many(keys, Roster)
         return {account_id: role for roster in rosters if roster for account_id, role in roster.roles.items()}
 
+    async def staff(self, admin_rooms: Iterable[int], vendor_rooms: Iterable[int]) -> tuple[set[int], set[int]]:
+        """Admins and vendors, by the rooms they are in; in a vendors' room the admins are no vendors."""
+        admins = set(await self.in_rooms(admin_rooms))
+        return admins, set(await self.in_rooms(vendor_rooms)) - admins
+
     async def look_up(self, account_ids: Iterable[int]) -> dict[int, Member]:
         """Members by account id, to look at; unknown ones are missing."""
         keys = [self._keys("member", account_id) for account_id in account_ids]

@@ -13,24 +13,23 @@ from engine.questions.store import Answer, Questions
 
 if TYPE_CHECKING:
     from engine.commit import Commit
+    from engine.events import MessageCreated, MessageUpdated
     from engine.questions.store import Question
 
 
-async def begin(
-    commit: Commit, *, room_id: int, message_id: str, account_id: int, asked_at: int, reason: str
-) -> Question:
+async def begin(said: MessageCreated | MessageUpdated, reason: str, commit: Commit) -> Question:
     """A message is a question now; it must have been looked up by `Questions.of_message` in this commit."""
-    question = await Questions(commit).add(room_id, message_id, account_id, asked_at, reason)
+    question = await Questions(commit).add(said.room_id, said.message_id, said.account_id, said.sent_at, reason)
     commit.publish(
         QuestionAsked(
             question_id=question.id,
-            room_id=room_id,
-            message_id=message_id,
-            account_id=account_id,
-            asked_at=asked_at,
+            room_id=said.room_id,
+            message_id=said.message_id,
+            account_id=said.account_id,
+            asked_at=said.sent_at,
         )
     )
-    commit.fact("question_opened", question_id=question.id, room_id=room_id, reason=reason)
+    commit.fact("question_opened", question_id=question.id, room_id=said.room_id, reason=reason)
     return question
 
 

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from engine.ports import PostedMessage
 
-LISTED = 100
-"""Messages that the API shows at most."""
-
 DELETED = "[deleted]"
 """How the API shows a deleted message; there is no webhook for a deletion."""
 
@@ -43,7 +40,8 @@ class Look:
     """What an earlier look at a room left: times in epoch seconds, `newest` is the newest message id then.
 
     Messages before `since` were there before the engine. `fresh` is how many were new; `missing_since` is when looks
-    began to find untold messages with none told by a webhook in between.
+    began to find untold messages with none told by a webhook in between. `untold` is how many of the room's messages
+    were never published when that was last accounted for, at `sound_at`; `untold_last` is the same at the last look.
     """
 
     since: float
@@ -52,6 +50,9 @@ class Look:
     newest_at: int = 0
     fresh: int = 0
     missing_since: float | None = None
+    untold: int | None = None
+    untold_last: int | None = None
+    sound_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +104,38 @@ def created_id(room_id: int, message_id: str) -> str:
     return MessageCreated(room_id=room_id, message_id=message_id, account_id=0, body="", sent_at=0).event_id
 
 
-def lost_span(listed: Sequence[PostedMessage], look: Look, heard: Collection[str]) -> Span | None:
-    """The span that has scrolled out of the list before anybody saw it; `listed` oldest first, `heard` message ids.
+def still_untold(listed: Sequence[PostedMessage], heard: Collection[str], since: float) -> int:
+    """How many messages since the engine came are shown and were not told: they still can be."""
+    return sum(message.sent_at >= since and message.message_id not in heard for message in listed)
 
-    If even the oldest message shown is newer than the last look's newest and nothing of it was told, webhooks were
-    away while more than a hundred messages came.
+
+def lost_span(listed: Sequence[PostedMessage], look: Look, untold: int | None) -> Span | None:
+    """The span in which messages have scrolled out of the list before anybody saw them; `listed` oldest first.
+
+    `untold` is how many of the room's messages were never published and can no longer be; it grows only by a loss. A
+    message that comes between two requests makes it look greater for one look, so two looks must agree.
     """
-    if len(listed) < LISTED or look.newest is None or listed[0].message_id in heard:
+    if not listed or None in (untold, look.untold, look.untold_last):
         return None
-    oldest = listed[0]
-    return Span(look.newest_at, oldest.sent_at) if int(oldest.message_id) > look.newest else None
+    return Span(look.sound_at, listed[0].sent_at) if _surplus(look, untold) else None
 
 
-def looked(look: Look, listed: Sequence[PostedMessage], heard: Collection[str], *, missing: int, now: float) -> Look:
+def _surplus(look: Look, untold: int | None) -> int:
+    """How many more messages are unaccounted for than were before, by this look and the last."""
+    if untold is None or look.untold is None or look.untold_last is None:
+        return 0
+    return max(0, min(look.untold_last, untold) - look.untold)
+
+
+def looked(
+    look: Look,
+    listed: Sequence[PostedMessage],
+    heard: Collection[str],
+    *,
+    missing: int,
+    now: float,
+    untold: int | None = None,
+) -> Look:
     """The next look's memory; `heard` are messages that were told, `missing` is how many were not."""
     newest = max(listed, key=lambda message: int(message.message_id), default=None)
     fresh = [message.message_id for message in listed if int(message.message_id) > (look.newest or 0)]
@@ -124,13 +144,21 @@ def looked(look: Look, listed: Sequence[PostedMessage], heard: Collection[str], 
         missing_since = now if missing_since is None else missing_since
     elif any(message_id in heard for message_id in fresh):
         missing_since = None
+    newest_at = newest.sent_at if newest else look.newest_at
+    accounted = look.untold
+    if untold is not None:
+        accounted = untold if look.untold is None else min(untold, look.untold + _surplus(look, untold))
+    sound = untold is not None and accounted == untold
     return Look(
         since=look.since,
         looked_at=now,
         newest=int(newest.message_id) if newest else look.newest,
-        newest_at=newest.sent_at if newest else look.newest_at,
+        newest_at=newest_at,
         fresh=len(fresh),
         missing_since=missing_since,
+        untold=accounted,
+        untold_last=look.untold_last if untold is None else untold,
+        sound_at=newest_at if sound else look.sound_at,
     )
 
 

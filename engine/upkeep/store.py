@@ -24,6 +24,9 @@ class LookRecord(Record):
     newest_at: int = 0
     fresh: int = 0
     missing_since: float | None = None
+    untold: int | None = None
+    untold_last: int | None = None
+    sound_at: int = 0
 
     @classmethod
     def of(cls, look: Look) -> LookRecord:
@@ -35,6 +38,9 @@ class LookRecord(Record):
             newest_at=look.newest_at,
             fresh=look.fresh,
             missing_since=look.missing_since,
+            untold=look.untold,
+            untold_last=look.untold_last,
+            sound_at=look.sound_at,
         )
 
     def look(self) -> Look:
@@ -46,6 +52,9 @@ class LookRecord(Record):
             newest_at=self.newest_at,
             fresh=self.fresh,
             missing_since=self.missing_since,
+            untold=self.untold,
+            untold_last=self.untold_last,
+            sound_at=self.sound_at,
         )
 
 

@@ -26,8 +26,8 @@ from ops.chaos.site import PARTS, Site
 
 QUIET_AFTER = 300.0
 FAULTS = ("answer_500", "hang_after_acting", "reset_after_acting")
-"""No 429: obeying it means up to five minutes without a look, in which the bench, unlike a community, writes hundreds of
-messages; then some of those that no webhook told have scrolled out of what Chatwork shows."""
+"""No 429: obeying it means up to five minutes without a look, in which the bench, unlike a community, writes hundreds
+of messages; then some of those that no webhook told have scrolled out of what Chatwork shows."""
 
 PUT_DOWN = "そんなことも知らないで開業するんですか？研修医でも知ってますよ。（{}）"
 

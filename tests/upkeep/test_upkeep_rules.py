@@ -13,7 +13,6 @@ from engine.ports import PostedMessage
 from engine.upkeep.rules import (
     DELETED_WITHIN,
     GRACE,
-    LISTED,
     PERSISTS,
     TOLD_WITHIN,
     Look,
@@ -25,6 +24,7 @@ from engine.upkeep.rules import (
     looked,
     lost_span,
     next_rooms,
+    still_untold,
     webhooks_are_silent,
 )
 
@@ -47,6 +47,10 @@ def look(newest: int | None = 10, *, missing_since: float | None = None, fresh: 
         since=LONG_AGO, looked_at=NOW - ago, newest=newest, newest_at=int(NOW - 900), fresh=fresh,
         missing_since=missing_since,
     )  # fmt: skip
+
+
+def counted(untold: int | None, last: int | None) -> Look:
+    return replace(look(), untold=untold, untold_last=last, sound_at=int(NOW - 900))
 
 
 def test_a_message_is_told_under_the_id_its_webhook_would_have_had() -> None:
@@ -99,20 +103,43 @@ def test_worth_telling(event: MessageEvent, worth: bool) -> None:  # noqa: FBT00
 
 
 @pytest.mark.parametrize(
-    ("listed", "before", "heard", "span"),
+    ("before", "untold", "lost"),
     [
-        pytest.param(
-            room(11, LISTED), look(10), set(), Span(int(NOW - 900), int(NOW - 600)), id="a full list of untold messages"
-        ),
-        pytest.param(room(11, LISTED - 1), look(10), set(), None, id="a list that is not full shows all there is"),
-        pytest.param(room(10, LISTED), look(10), set(), None, id="a list that reaches back to the last look"),
-        pytest.param(room(11, LISTED), look(10), {"11"}, None, id="the oldest was told by a webhook"),
-        pytest.param(room(11, LISTED), look(None), set(), None, id="the first look knows no before"),
-        pytest.param([], look(10), set(), None, id="an empty room"),
+        pytest.param(counted(7, 7), 7, False, id="everything is accounted for"),
+        pytest.param(counted(7, 9), 9, True, id="two looks agree that two are gone"),
+        pytest.param(counted(7, 9), 7, False, id="a message came between two requests of the last look"),
+        pytest.param(counted(7, 7), 9, False, id="or of this one"),
+        pytest.param(counted(7, 9), 8, True, id="at least one is gone"),
+        pytest.param(counted(7, 7), 5, False, id="fewer than before"),
+        pytest.param(counted(None, None), 99, False, id="the first look accounts for nothing"),
+        pytest.param(counted(7, 9), None, False, id="nobody could count"),
     ],
 )
-def test_lost(listed: list[PostedMessage], before: Look, heard: set[str], span: Span | None) -> None:
-    assert lost_span(listed, before, heard) == span
+def test_lost(before: Look, untold: int | None, *, lost: bool) -> None:
+    span = lost_span(room(11, 100), before, untold)
+    assert span == (Span(int(NOW - 900), int(NOW - 600)) if lost else None)
+    assert lost_span([], before, untold) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "untold", "after"),
+    [
+        pytest.param(counted(None, None), 7, (7, 7), id="the first count"),
+        pytest.param(counted(7, 7), 9, (7, 9), id="a surplus waits for a second look"),
+        pytest.param(counted(7, 9), 9, (9, 9), id="told once, then accounted for"),
+        pytest.param(counted(7, 9), 7, (7, 7), id="a false one is forgotten"),
+        pytest.param(counted(7, 7), 5, (5, 5), id="what was told late lowers the count"),
+        pytest.param(counted(7, 9), None, (7, 9), id="without a count nothing changes"),
+    ],
+)
+def test_accounting(before: Look, untold: int | None, after: tuple[int, int]) -> None:
+    next_look = looked(before, room(11, 3), set(), missing=0, now=NOW, untold=untold)
+    assert (next_look.untold, next_look.untold_last) == after
+
+
+def test_only_what_is_shown_and_came_after_the_engine_can_still_be_told() -> None:
+    listed = [message(1, sent=700), message(2, sent=500), message(3, sent=400)]
+    assert still_untold(listed, {"3"}, NOW - 600) == 1
 
 
 def test_a_look_remembers_the_newest_message_and_never_a_smaller_one() -> None:
