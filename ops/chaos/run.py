@@ -22,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from engine.chatwork.simulator.sample.people import ENGINE_ID, MEMBERS
 from engine.chatwork.simulator.sample.rooms import ADMIN_ROOM, BOARD
+from engine.connect import connect
+from engine.keys import Keys
 from ops.chaos.site import PARTS, Site
 
 QUIET_AFTER = 300.0
@@ -98,8 +100,18 @@ async def calm(site: Site, said: Said) -> None:
         if await site.is_ready():
             known = {str(row["message_id"]) for row in await asyncio.to_thread(site.command, "questions", "list")}
             cases = {str(row["message_id"]) for row in await asyncio.to_thread(site.command, "cases", "list")}
-            if said.questions <= known and said.put_downs <= cases and not await waiting(site):
+            unheard = await never_heard(site)
+            if said.questions <= known and said.put_downs <= cases and not unheard and not await waiting(site):
                 return
+
+
+async def never_heard(site: Site) -> int:
+    """Messages of the board, the engine's own among them, that neither a webhook told nor the keeper found."""
+    written = len(await site.world("GET", f"/rooms/{BOARD}/messages"))
+    redis = connect(site.valkey.url)
+    told = int(await redis.get(Keys("main")("told", BOARD)) or 0)
+    await redis.aclose()
+    return written - told
 
 
 async def waiting(site: Site) -> int:
@@ -146,6 +158,7 @@ async def judge(site: Site, said: Said) -> Verdict:
     verdict.tell("webhooks answered 200", statuses.pop(200, 0))
     verdict.tell("webhooks that found nobody or were dropped on order", statuses.pop(None, 0))
     verdict.tell("webhooks answered otherwise", sum(statuses.values()), zero=True)
+    verdict.tell("messages never heard", await never_heard(site), zero=True)
     verdict.tell("questions lost", len(said.questions - asked.keys()), zero=True)
     verdict.tell("questions counted twice", doubled(asked), zero=True)
     verdict.tell("cases lost", len(said.put_downs - opened.keys()), zero=True)

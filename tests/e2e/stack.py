@@ -86,6 +86,10 @@ class Process:
         """Names of the facts logged so far."""
         return {line["event"] for line in self.log}
 
+    def told_times(self, fact: str) -> int:
+        """How often a fact was logged so far."""
+        return sum(line["event"] == fact for line in self.log)
+
     async def until(self, condition: Callable[[], bool], description: str, seconds: float = 60) -> None:
         """Wait for something the log shows."""
         deadline = time.monotonic() + seconds
