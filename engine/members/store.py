@@ -46,30 +46,9 @@ class Invited(Record):
 
 
 class TallyRecord(Record):
-    """`engine.members.rules.Tally`, stored."""
+    """What the score counts of a member."""
 
-    at: float
-    asks: float = 0.0
-    responses: float = 0.0
-    log_delay: float = 0.0
-    answers: float = 0.0
-    thanks: float = 0.0
-
-    @classmethod
-    def of(cls, tally: Tally) -> TallyRecord:
-        """Store a tally."""
-        return cls(
-            at=tally.at,
-            asks=tally.asks,
-            responses=tally.responses,
-            log_delay=tally.log_delay,
-            answers=tally.answers,
-            thanks=tally.thanks,
-        )
-
-    def tally(self) -> Tally:
-        """As the rules see it."""
-        return Tally(self.at, self.asks, self.responses, self.log_delay, self.answers, self.thanks)
+    tally: Tally
 
 
 class Opportunity(Record):
@@ -151,11 +130,11 @@ class Members:
     async def tally(self, account_id: int) -> Tally:
         """What the score counted so far."""
         found = await self._commit.read(self._keys("tally", account_id), TallyRecord)
-        return found.tally() if found else Tally(at=self._commit.now)
+        return found.tally if found else Tally(at=self._commit.now)
 
     def put_tally(self, account_id: int, tally: Tally) -> None:
         """Write a tally that `tally` gave."""
-        self._commit.write(self._keys("tally", account_id), TallyRecord.of(tally))
+        self._commit.write(self._keys("tally", account_id), TallyRecord(tally=tally))
 
     async def opportunity(self, question_id: str, account_id: int) -> Opportunity | None:
         """An opportunity, to be changed."""
