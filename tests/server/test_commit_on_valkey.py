@@ -15,9 +15,12 @@ import pytest
 from engine.commit import Applied, Commit, Database, Record
 from engine.events import MessageCreated, envelope
 from engine.stream import Consumer, Publisher, trim
+from tests.fakes import NoWakes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from redis.asyncio import Redis
 
     from engine.stream import Delivery
     from tests.fakes import FakeClock
@@ -60,6 +63,22 @@ async def test_an_id_is_published_once_however_often_it_is_told(real_db: Databas
     assert await publish(real_db, clock, 1, 2, 1) == [True, True, False]
     assert await publish(real_db, clock, 2, 3) == [False, True]
     assert await real_db.redis.xlen(real_db.keys.stream) == 3
+
+
+async def test_one_message_told_by_two_webhooks_and_a_gap_fill_at_once_is_one_event(
+    real_redis: Redis, real_db: Database, clock: FakeClock
+) -> None:
+    """Several processes, each with its own connection, in any order."""
+    told = envelope(message(1), now=clock.now())
+    publishers = [Publisher(Database(real_redis, real_db.keys, NoWakes()), clock) for _ in range(20)]
+    commit = real_db.commit(clock.now())
+    commit.publish(message(1))
+    filling = asyncio.create_task(real_db.apply(commit))
+    added = await asyncio.gather(*[publisher.publish(told) for publisher in publishers])
+    _, filled = await filling
+    assert [*added, *filled].count(True) == 1
+    assert await real_redis.xlen(real_db.keys.stream) == 1
+    assert await real_db.told(1) == 1
 
 
 async def test_concurrent_publishers_share_one_round_trip(real_db: Database, clock: FakeClock) -> None:
