@@ -115,9 +115,7 @@ def lost_span(listed: Sequence[PostedMessage], look: Look, untold: int | None) -
     `untold` is how many of the room's messages were never published and can no longer be; it grows only by a loss. A
     message that comes between two requests makes it look greater for one look, so two looks must agree.
     """
-    if not listed or None in (untold, look.untold, look.untold_last):
-        return None
-    return Span(look.sound_at, listed[0].sent_at) if _surplus(look, untold) else None
+    return Span(look.sound_at, listed[0].sent_at) if listed and _surplus(look, untold) else None
 
 
 def _surplus(look: Look, untold: int | None) -> int:
