@@ -31,6 +31,8 @@ async def on_message(event: MessageCreated | MessageUpdated, commit: Commit, dep
     if parsed.is_system:
         raise Ignored("a notice of Chatwork's")
     known = await Referrals(commit).of_member(event.account_id)
+    if known is not None and event.kind == "message_updated":
+        raise Ignored("an edit is no post")
     if known is not None:
         return await _first_post(known, commit)
     codes = find_codes(parsed.text)
@@ -50,11 +52,19 @@ async def _first_post(referral: Referral, commit: Commit) -> str:
 
 async def _claim(account_id: int, code: str, commit: Commit, deps: Deps) -> str:
     """Attribute a code now if its writer is listed, else when they are."""
-    roster = await Members(commit).in_rooms(deps.community.rooms_of("board"))
-    if account_id not in roster:
+    if not await _is_listed(account_id, commit, deps):
         await Referrals(commit).put_claim(account_id, code)
         return "waiting: writer is not listed yet"
     return await _attribute(account_id, code, commit)
+
+
+async def _is_listed(account_id: int, commit: Commit, deps: Deps) -> bool:
+    """Whether a board's member list shows somebody. Read with its version: a list that shows them meanwhile counts.
+
+    Otherwise the code would wait for a joining that was handled already.
+    """
+    rosters = [await Members(commit).roster(room_id) for room_id in deps.community.rooms_of("board")]
+    return any(roster is not None and account_id in roster.roles for roster in rosters)
 
 
 async def _attribute(account_id: int, code: str, commit: Commit) -> str:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from standardwebhooks import Webhook
 
 from engine.errors import Permanent, Transient
 from engine.ports import Account
-from engine.referrals.store import Referrals, Vendor, list_referrals
-from tests.stories.community import ASKER, COLLEAGUE, VENDOR_PERSON, VENDOR_ROOM, Community
+from engine.referrals.store import Claim, Referrals, Vendor, list_referrals
+from engine.stream import Consumer
+from tests.stories.community import ASKER, BOARD, COLLEAGUE, VENDOR_PERSON, VENDOR_ROOM, Community
+
+if TYPE_CHECKING:
+    import pytest
+
+    from engine.commit import R
 
 NEWCOMER = Account(555, "新井", "member")
 
@@ -58,6 +65,35 @@ async def test_the_code_may_be_written_before_the_member_list_shows_its_writer(c
     await community.says(NEWCOMER, f"紹介コードは {created['code']} です。")
     assert community.inbox.steps == ["referral.received"]
     await community.joins(NEWCOMER)
+    assert community.inbox.steps == ["referral.received", "referral.joined"]
+
+
+async def test_a_code_counts_although_its_writer_is_listed_in_the_same_moment(
+    community: Community, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two replicas: one finds the writer not listed, the other sees them join before that is written down."""
+    created, _ = await community.refers()
+    read, keeper, referral = community.db.read, community.runtimes["keeper"], community.runtimes["referral"]
+
+    async def listed_first(key: str, model: type[R]) -> tuple[R | None, int]:
+        if model is Claim:
+            monkeypatch.undo()
+            community.chat.rosters[BOARD].append(NEWCOMER)
+            assert await keeper.run_job("compare_members", "") == "changes: 1"
+            for delivery in await Consumer(community.db, "referral", "other").read(10, None):
+                assert await referral.handle(delivery) == "ignored: no code waits"
+        return await read(key, model)
+
+    monkeypatch.setattr(community.db, "read", listed_first)
+    await community.says(NEWCOMER, f"{created['code']} です。よろしくお願いします。")
+    assert community.inbox.steps == ["referral.received", "referral.joined"]
+
+
+async def test_an_edit_of_the_message_with_the_code_is_no_first_post(community: Community) -> None:
+    created, _ = await community.refers()
+    await community.joins(NEWCOMER)
+    said = await community.says(NEWCOMER, f"{created['code']} です。")
+    await community.edits(said, f"{created['code']} です。よろしくお願いします。")
     assert community.inbox.steps == ["referral.received", "referral.joined"]
 
 
