@@ -27,14 +27,18 @@ class Transient(EngineError):
     """Worth another try.
 
     `retry_after` is in seconds, None where the schedule decides. `maybe_done` is true when the other side may have
-    acted although we got no answer: then whoever repeats must look first.
+    acted although we got no answer: then whoever repeats must look first. `untried` is true when nothing left this
+    process, because it was not its turn: that is no failure and counts as none.
     """
 
-    def __init__(self, reason: str, *, retry_after: float | None = None, maybe_done: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, retry_after: float | None = None, maybe_done: bool = False, untried: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
         self.maybe_done = maybe_done
+        self.untried = untried
 
 
 class Permanent(EngineError):

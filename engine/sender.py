@@ -125,6 +125,8 @@ class Sender:
         try:
             receipt = await channel.send(sending)
         except Transient as failure:
+            if failure.untried:
+                return await self._give_way(await self._reopen(sending), intent, failure)
             return await self._failed(await self._reopen(sending), sending, failure, channel)
         except Permanent as failure:
             return await self._bury(await self._reopen(sending), sending, failure.reason)
@@ -142,6 +144,12 @@ class Sender:
         if not ours and not (arrived and found is not None and found.state is not State.SENT):
             raise Transient("somebody else took it over meanwhile", retry_after=CONFLICT_WAIT)
         return commit
+
+    async def _give_way(self, commit: Commit, intent: Intent, failure: Transient) -> str:
+        """It was not its turn: nothing was attempted, so the intent is again as it was before, however often."""
+        again_at = after(commit.now, failure.retry_after or CONFLICT_WAIT)
+        commit.write(intent_key(self._db.keys, intent.id), intent.model_copy(update={"state": State.PENDING}))
+        return await self._postpone(commit, intent, Later(again_at, failure.reason))
 
     async def _failed(self, commit: Commit, intent: Intent, failure: Transient, channel: Channel) -> str:
         """Try again by the channel's schedule; what may have been done stays in `sending`, its lease over."""

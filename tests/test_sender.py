@@ -338,3 +338,15 @@ async def test_who_was_stopped_until_the_lease_ran_out_does_not_send_any_more(de
         await stopped.deliver("ask-q1-102")
     assert desk.copies == 0
     assert await desk.deliver() == "sent"
+
+
+async def test_waiting_for_its_turn_counts_as_no_attempt_however_long_the_queue(desk: Desk) -> None:
+    """A hundred posts to one room of which ten go in ten seconds: the last one waits, and is no dead letter."""
+    desk.chat.failures = [Transient("rate_limited", retry_after=10.5, untried=True) for _ in range(50)]
+    began = desk.clock.now()
+    assert await desk.deliver() == "later: rate_limited"
+    assert ((await desk.intent()).attempts, (await desk.intent()).attempted_at) == (0, None)
+    while await desk.deliver_when_due() != "sent":
+        pass
+    assert desk.clock.now() == pytest.approx(began + 50 * 10.5)
+    assert ((await desk.intent()).attempts, desk.copies) == (1, 1)

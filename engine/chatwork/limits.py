@@ -64,7 +64,7 @@ class Limiter:
                 keys=[self._pauses, *windows], args=[_milliseconds(self.now()), uuid.uuid4().hex, *limits]
             )
         if wait:
-            raise Transient("rate_limited", retry_after=int(wait) / 1000)
+            raise Transient("rate_limited", retry_after=int(wait) / 1000, untried=True)
 
     async def obey(self, seconds: float, *, room_id: int | None = None) -> None:
         """Chatwork said 429 although we counted: nobody asks (or posts to the room) before `seconds` are over."""
