@@ -198,7 +198,9 @@ class Runtime:
 
     async def _run_known_job(self, job: str, argument: str, due_at: float | None) -> str:
         if job == "deliver":
-            return await self._sender.deliver(argument)
+            outcome = await self._sender.deliver(argument)
+            await self._forget_tries(job, argument)  # the sender ends its job in commits of its own
+            return outcome
         if job == "redrive":
             return await self._redrive(argument)
         run = self._jobs.get(job)
@@ -282,6 +284,10 @@ class Runtime:
         with redis_errors():
             counted = await self.deps.db.redis.hincrby(self._tries_key, f"{job}|{argument}", 1)  # type: ignore[misc]
         return int(counted)
+
+    async def _forget_tries(self, job: str, argument: str) -> None:
+        with redis_errors():
+            await self.deps.db.redis.hdel(self._tries_key, f"{job}|{argument}")  # type: ignore[misc]
 
     def _say(self, what: str, outcome: str, **fields: object) -> str:
         log.debug(what, outcome=outcome, **fields)

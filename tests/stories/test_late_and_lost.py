@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.errors import Transient
 from engine.events import (
     AskPassed,
     MemberAsked,
@@ -79,6 +80,19 @@ async def test_two_questions_due_at_once_do_not_invite_the_same_person_on_one_da
     assert await nudge.run_job("ask", "q1") == "skipped: nobody free"
     await community.settle()
     assert [COLLEAGUE.name in posted for posted in community.transcript] == [True]
+
+
+async def test_an_invitation_that_arrived_after_all_leaves_no_count_of_its_tries(community: Community) -> None:
+    await community.says(ASKER, QUESTION)
+    community.chat.after = [Transient("reset", maybe_done=True)]
+    community.chat.unreadable[BOARD] = Transient("HTTP 503")
+    await community.after(hours=2, minutes=1)
+    tries = community.db.keys("tries", "nudge")
+    assert await community.db.redis.hlen(tries) == 1  # type: ignore[misc]  # redis-py types both of its clients at once
+    del community.chat.unreadable[BOARD]
+    await community.after(minutes=15)
+    assert len(community.transcript) == 1
+    assert await community.db.redis.hlen(tries) == 0  # type: ignore[misc]  # as above
 
 
 async def test_a_question_whose_text_has_expired_is_asked_of_nobody(community: Community) -> None:
