@@ -130,14 +130,6 @@ class Commit:
         """Delete a key."""
         self.writes.append(("DEL", key))
 
-    def include(self, key: str, *members: str) -> None:
-        """Add to a set."""
-        self.writes.append(("SADD", key, *members))
-
-    def exclude(self, key: str, *members: str) -> None:
-        """Take out of a set."""
-        self.writes.append(("SREM", key, *members))
-
     def rank(self, key: str, member: str, score: float) -> None:
         """Put into a sorted set."""
         self.writes.append(("ZADD", key, repr(float(score)), member))
@@ -145,10 +137,6 @@ class Commit:
     def unrank(self, key: str, member: str) -> None:
         """Take out of a sorted set."""
         self.writes.append(("ZREM", key, member))
-
-    def expire(self, key: str, seconds: float) -> None:
-        """Let a key vanish after `seconds`."""
-        self.writes.append(("PEXPIRE", key, str(int(seconds * 1000))))
 
     def publish(self, event: AnyEvent) -> None:
         """Add a follow-up event; it inherits the trace."""
@@ -205,12 +193,6 @@ class Database:
                 pipe.hget(key, "d")
             found = await pipe.execute()
         return [model.model_validate_json(data) if data is not None else None for data in found]
-
-    async def members(self, key: str) -> set[str]:
-        """Members of a set."""
-        with redis_errors():
-            found = await self.redis.smembers(key)  # type: ignore[misc]  # as above
-        return {str(member) for member in found}
 
     async def ranked(self, key: str, *, low: float | None = None, high: float | None = None) -> list[str]:
         """Members of a sorted set by score, lowest first."""

@@ -170,7 +170,8 @@ class Sender:
         for event in intent.then:
             commit.publish(event)
         if isinstance(intent.content, ChatContent):
-            commit.fact("message_posted", room_id=intent.content.room_id, message_id=receipt, intent=intent.id)
+            room_id, _, message_id = receipt.partition("-")  # a private word is not in the room it is about
+            commit.fact("message_posted", room_id=int(room_id), message_id=message_id, intent=intent.id)
         commit.fact(FACTS[intent.kind][0], subject=intent.subject, intent=intent.id, attempts=intent.attempts)
         await self._apply(commit)
         return "sent"

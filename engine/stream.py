@@ -132,6 +132,18 @@ class Consumer:
         return Delivery(Entry(self.group, entry_id), fields.get("e", ""), times)
 
 
+async def forget_consumers(db: Database, groups: Sequence[str], idle_ms: int) -> int:
+    """Remove readers that have nothing in hand and have not been heard of for long: every restart has a new name."""
+    gone = 0
+    with redis_errors():
+        for group in groups:
+            for reader in await db.redis.xinfo_consumers(db.keys.stream, group):
+                if not reader["pending"] and reader["idle"] > idle_ms:
+                    await db.redis.xgroup_delconsumer(db.keys.stream, group, reader["name"])
+                    gone += 1
+    return gone
+
+
 async def trim(db: Database, groups: Sequence[str], keep: int) -> int:
     """Drop entries that every group has acknowledged, keeping the newest `keep`; returns how many went."""
     with redis_errors():

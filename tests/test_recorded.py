@@ -16,7 +16,7 @@ from engine.events import SINCE, VERSION, NewerVersion, envelope, parse_envelope
 from engine.members.store import Invited, Member, Opportunity, Roster, TallyRecord
 from engine.moderation.store import Case, CaseOf, Strikes
 from engine.outbox import Brake, Intent
-from engine.questions.store import LastAsk, Message, Question, QuestionOf
+from engine.questions.store import LastAsk, Message, Question, QuestionOf, Replies
 from engine.referrals.store import Claim, Referral, ReferralOf, Vendor, VendorKey
 from engine.upkeep.store import LookRecord, Silence
 from tests.test_completeness import event_classes
@@ -31,8 +31,8 @@ MODELS: dict[str, type[Record]] = {
     "brake": Brake, "case": Case, "case_of": CaseOf, "claim": Claim, "dead": DeadLetter, "intent": Intent,
     "invited": Invited, "last_ask": LastAsk, "look": LookRecord, "member": Member, "message": Message,
     "opportunity": Opportunity, "question": Question, "question_of": QuestionOf, "referral": Referral,
-    "referral_code": ReferralOf, "referral_of": ReferralOf, "roster": Roster, "silence": Silence, "strikes": Strikes,
-    "tally": TallyRecord, "vendor": Vendor, "vendor_key": VendorKey,
+    "referral_code": ReferralOf, "referral_of": ReferralOf, "replies": Replies, "roster": Roster,
+    "silence": Silence, "strikes": Strikes, "tally": TallyRecord, "vendor": Vendor, "vendor_key": VendorKey,
 }  # fmt: skip
 
 

@@ -103,7 +103,7 @@ async def desk(db: Database, clock: FakeClock) -> Desk:
 async def test_it_is_posted_recorded_and_its_event_published(desk: Desk) -> None:
     assert await desk.deliver() == "sent"
     intent = await desk.intent()
-    assert (intent.state, intent.receipt) == (State.SENT, desk.chat.posted[0].message_id)
+    assert (intent.state, intent.receipt) == (State.SENT, f"{ROOM}-{desk.chat.posted[0].message_id}")
     [(_, fields)] = await desk.db.redis.xrange(desk.db.keys.stream)
     assert '"member_asked"' in fields["e"]
     assert await desk.db.ranked(desk.db.keys.wakes("nudge")) == []
@@ -140,7 +140,7 @@ async def test_a_reset_after_chatwork_acted_is_found_and_not_repeated(desk: Desk
     assert (await desk.intent()).state is State.SENDING
     assert await desk.deliver_when_due() == "sent"
     assert desk.copies == 1
-    assert (await desk.intent()).receipt == desk.chat.posted[0].message_id
+    assert (await desk.intent()).receipt == f"{ROOM}-{desk.chat.posted[0].message_id}"
 
 
 async def test_a_time_out_before_chatwork_acted_is_looked_for_and_repeated(desk: Desk) -> None:

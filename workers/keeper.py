@@ -19,7 +19,7 @@ from engine.members.store import Member, Members, Roster
 from engine.outbox import ChatContent, Intent, Kind, put
 from engine.ports import Lane, Wake
 from engine.routes import WORKERS
-from engine.stream import trim
+from engine.stream import forget_consumers, trim
 from engine.upkeep import texts
 from engine.upkeep.rules import (
     Look,
@@ -75,6 +75,7 @@ async def compare_members(_: str, commit: Commit, deps: Deps) -> str:
     """Compare every room's member list with the stored one. The first look learns: nobody has joined by it."""
     changes = 0
     for room in deps.community.rooms:
+        await Members(commit).roster(room.room_id)  # first: a list older than the roster must not be believed
         try:
             listed = await deps.chat.members(room.room_id)
         except (Transient, Permanent) as failure:
@@ -147,6 +148,7 @@ async def sweep(_: str, commit: Commit, __: Deps) -> str:
 async def watch(_: str, commit: Commit, deps: Deps) -> str:
     """Look for workers whose loop stands still, and tell the admins once an hour. Also keeps the stream short."""
     await trim(commit.db, WORKERS, KEPT_ENTRIES)
+    await forget_consumers(commit.db, WORKERS, int(DAY * 1000))
     known = await heartbeat.beats(commit.db, commit.now)
     silent = [worker for worker in WORKERS if not heartbeat.is_alive(known, worker, commit.now)]
     if not await _for_a_while(silent, commit):

@@ -34,9 +34,9 @@ class ChatChannel:
         return after(now, max(CHAT_DELAYS[attempts - 1], retry_after or 0.0))
 
     async def send(self, intent: Intent) -> str:
-        """Post; the receipt is the message id."""
+        """Post; the receipt is room and message id, as in the address of a message."""
         room_id, body = (await self._targets(_content(intent)))[0]
-        return await self._chat.post(room_id, body, intent.lane)
+        return f"{room_id}-{await self._chat.post(room_id, body, intent.lane)}"
 
     async def find(self, intent: Intent) -> str | None:
         """Look among the newest messages: own account, same body, not older than the first attempt."""
@@ -47,7 +47,7 @@ class ChatChannel:
             for message in messages:
                 own = message.account_id == self._own and message.sent_at >= since
                 if own and message.body.strip() == body.strip():
-                    return message.message_id
+                    return f"{room_id}-{message.message_id}"
             hidden = hidden or (len(messages) >= WINDOW and messages[0].sent_at >= since)
         if hidden:
             raise Permanent("more than 100 messages since the attempt: nobody can know whether it was posted")

@@ -6,7 +6,7 @@
 {c}:questions_in:<room>      zset    ids of a room's questions, by time of asking (at most a month back is looked at)
 {c}:message:<room>:<msg>     record  a message's author and text (expires by retention)
 {c}:last_ask:<room>          record  when a room last read an invitation (expires after a day)
-{c}:replies:<room>:<msg>     set     ids of messages that reply to a message (expires by retention)
+{c}:replies:<room>:<msg>     record  ids of messages that reply to a message (expires by retention)
 """
 
 from __future__ import annotations
@@ -95,6 +95,12 @@ class QuestionOf(Record):
     question_id: str
 
 
+class Replies(Record):
+    """Messages that reply to one."""
+
+    message_ids: tuple[str, ...] = ()
+
+
 class Message(Record):
     """A message as last seen."""
 
@@ -168,10 +174,16 @@ class Questions:
         if known is None or known.updated_at < message.updated_at:
             self._commit.write(key, message, ttl=ttl)
         for target in replies_to:
-            replies = self._keys("replies", room_id, target)
-            self._commit.include(replies, message_id)
-            self._commit.expire(replies, ttl)
+            await self._add_reply(room_id, target, message_id, ttl)
         return known
+
+    async def _add_reply(self, room_id: int, target: str, message_id: str, ttl: float) -> None:
+        """Note a reply. Question and answer may be handled at once: each reads what the other writes."""
+        await self.of_message(room_id, target)
+        key = self._keys("replies", room_id, target)
+        known = await self._commit.read(key, Replies) or Replies()
+        if message_id not in known.message_ids:
+            self._commit.write(key, Replies(message_ids=(*known.message_ids, message_id)), ttl=ttl)
 
     async def forget_words(self, room_id: int, message_id: str, account_id: int, sent_at: int, ttl: float) -> None:
         """Keep of a message only that it was deleted, so that a late webhook does not bring its words back."""
@@ -186,7 +198,8 @@ class Questions:
 
     async def replies(self, room_id: int, message_id: str) -> list[tuple[str, Message]]:
         """Remembered replies to a message, oldest first: an answer may arrive before its question."""
-        ids = sorted(await self._db.members(self._keys("replies", room_id, message_id)), key=int)
+        replies = await self._commit.read(self._keys("replies", room_id, message_id), Replies) or Replies()
+        ids = sorted(replies.message_ids, key=int)
         found = await self._db.read_many([self._keys("message", room_id, reply_id) for reply_id in ids], Message)
         return [(reply_id, message) for reply_id, message in zip(ids, found, strict=True) if message is not None]
 

@@ -14,7 +14,7 @@ import pytest
 
 from engine.commit import Applied, Commit, Database, Record
 from engine.events import MessageCreated, envelope
-from engine.stream import Consumer, Publisher, trim
+from engine.stream import Consumer, Publisher, forget_consumers, trim
 from tests.fakes import NoWakes
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ async def test_a_changed_version_writes_nothing_and_leaves_the_entry_pending(
     late = real_db.commit(clock.now())
     await late.read(real_db.keys("count"), Count)
     late.write(real_db.keys("count"), Count(n=100))
-    late.include(real_db.keys("set"), "x")
+    late.rank(real_db.keys("ranking"), "x", 1)
     late.publish(message(2))
     early = real_db.commit(clock.now())
     await early.read(real_db.keys("count"), Count)
@@ -121,7 +121,7 @@ async def test_a_changed_version_writes_nothing_and_leaves_the_entry_pending(
     assert (await real_db.apply(early))[0] is Applied.DONE
     assert (await real_db.apply(late, delivery.entry))[0] is Applied.CONFLICT
     assert await total(real_db) == 1
-    assert await real_db.members(real_db.keys("set")) == set()
+    assert await real_db.ranked(real_db.keys("ranking")) == []
     assert await real_db.redis.xlen(real_db.keys.stream) == 1
     assert len(await Consumer(real_db, "score", "b").claim(0, 10)) == 1
 
@@ -169,6 +169,21 @@ async def test_trimming_never_drops_what_a_group_still_needs(real_db: Database, 
     await real_db.apply(Commit(real_db, clock.now()), first.entry)
     assert await trim(real_db, ["score", "nudge"], keep=1) == 1
     assert await trim(real_db, ["score", "nudge", "keeper"], keep=1) == 0
+
+
+async def test_readers_of_long_ago_are_forgotten_unless_they_hold_something(
+    real_db: Database, clock: FakeClock
+) -> None:
+    await publish(real_db, clock, 1, 2)
+    done, holding = Consumer(real_db, "score", "done"), Consumer(real_db, "score", "holding")
+    await done.ensure_group()
+    [first] = await done.read(1, None)
+    await real_db.apply(Commit(real_db, clock.now()), first.entry)
+    await holding.read(1, None)
+    assert await forget_consumers(real_db, ["score"], idle_ms=60_000) == 0
+    assert await forget_consumers(real_db, ["score"], idle_ms=-1) == 1
+    [left] = await real_db.redis.xinfo_consumers(real_db.keys.stream, "score")
+    assert left["name"] == "holding"
 
 
 DYING_WORKER = """

@@ -15,8 +15,8 @@ from engine.events import (
     envelope,
 )
 from engine.members.store import Invited, Members
-from engine.questions.store import list_questions
-from engine.stream import Publisher
+from engine.questions.store import Questions, list_questions
+from engine.stream import Consumer, Publisher
 from tests.stories.community import ADMIN_ROOM, ASKER, BOARD, COLLEAGUE, THIRD, Community
 from tests.stories.test_questions_are_answered import QUESTION, asked, states
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from engine.commit import R
     from engine.events import AnyEvent
     from engine.members.rules import Tally
+    from engine.questions.store import Message
 
 
 async def happens(community: Community, *events: AnyEvent) -> None:
@@ -143,6 +144,31 @@ async def test_a_calendar_without_active_hours_asks_nobody(redis: Redis, tmp_pat
         assert await community.runtimes["nudge"].run_job("ask", "q1") == "ignored: the calendar has no active hours"
         assert community.transcript == []
         assert [question.state.value for question in await list_questions(community.db)] == ["open"]
+
+
+async def test_a_question_and_its_answer_handled_at_the_same_moment_by_two_replicas_find_each_other(
+    community: Community, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each reads what the other writes, so whoever commits second runs again."""
+    question = community.writes(ASKER, QUESTION)
+    tag = f"[rp aid={ASKER.account_id} to={BOARD}-{question.message_id}]青木さん"
+    answer = community.writes(COLLEAGUE, f"{tag}\nこう書いています。")
+    await community.delivers("message_created", question, QUESTION, update_time=0)
+    await community.delivers("message_created", answer, f"{tag}\nこう書いています。", update_time=0)
+    nudge = community.runtimes["nudge"]
+    first, second = await Consumer(community.db, "nudge", "story").read(10, None)
+    replies = Questions.replies
+
+    async def meanwhile(self: Questions, room_id: int, message_id: str) -> list[tuple[str, Message]]:
+        found = await replies(self, room_id, message_id)
+        monkeypatch.setattr(Questions, "replies", replies)
+        community.outcomes.append(await nudge.handle(second))
+        return found
+
+    monkeypatch.setattr(Questions, "replies", meanwhile)
+    community.outcomes.append(await nudge.handle(first))
+    await community.settle()
+    assert await states(community) == ["answered"]
 
 
 # -- scores -----------------------------------------------------------------------------------------------------------
