@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.chatwork.markup import parse
+from engine.moderation.detect import Action, judge
 from engine.questions import detect
 from engine.questions.rules import Heard
 
@@ -10,6 +11,11 @@ from engine.questions.rules import Heard
 def own_words(body: str) -> str:
     """A message without tags, quotes and code: what its author wrote."""
     return parse(body).text
+
+
+def hurts(body: str) -> bool:
+    """True for words that a moderator would warn about: whoever sneers at a question has not answered it."""
+    return judge(body).action is Action.WARN
 
 
 def hear(*, message_id: str, author: int, sent_at: int, body: str, room_id: int, can_answer: bool) -> Heard | None:
@@ -30,7 +36,7 @@ def hear(*, message_id: str, author: int, sent_at: int, body: str, room_id: int,
         is_pass=detect.is_pass(body),
         is_withdrawn=detect.is_withdrawn(body),
         has_words=bool(parsed.text.strip()),
-        can_answer=can_answer,
+        can_answer=can_answer and not hurts(body),
         replies_to=frozenset(reply.message_id for reply in replies),
         mentions=frozenset(parsed.mentions) | {reply.account_id for reply in replies},
     )

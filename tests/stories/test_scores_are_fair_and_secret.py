@@ -63,6 +63,22 @@ async def test_thanks_go_to_everybody_who_helped(community: Community) -> None:
     assert [(await tally(community, who.account_id)).thanks for who in (COLLEAGUE, THIRD, ASKER)] == [1, 1, 0]
 
 
+async def test_a_sneer_is_no_answer_and_no_giving(community: Community) -> None:
+    question = await community.says(ASKER, QUESTION)
+    await community.replies(COLLEAGUE, question, "そんなことも知らないで開業するんですか？研修医でも知ってますよ。")
+    await community.replies(THIRD, question, "そんなことも覚えられないのに、よく開業できましたね。")
+    await community.says(ASKER, "ありがとうございます。")
+    counted = [await tally(community, who.account_id) for who in (COLLEAGUE, THIRD)]
+    assert [(each.answers, each.thanks) for each in counted] == [(0, 0), (0, 0)]
+
+
+async def test_a_sneer_leaves_the_question_to_others(community: Community) -> None:
+    question = await community.says(ASKER, QUESTION)
+    await community.replies(COLLEAGUE, question, "そんなことも覚えられないのに、よく開業できましたね。")
+    await community.after(hours=2, minutes=1)
+    assert len(asked(community)) == 1
+
+
 async def test_answering_the_same_question_twice_counts_once(community: Community) -> None:
     question = await community.says(ASKER, QUESTION)
     await community.replies(COLLEAGUE, question, "こう書いています。")
