@@ -17,10 +17,13 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from engine.commit import redis_errors
 from engine.errors import Refused
 from engine.jobs import dump_job, load_job
+from engine.log import get_logger
 
 if TYPE_CHECKING:
     from typing import Any
     from urllib.parse import SplitResult
+
+log = get_logger()
 
 READ_TIMEOUT = 15.0
 """Seconds a reply may take, so that a silent connection does not hang for ever; longer than any blocking read."""
@@ -93,6 +96,9 @@ def connect_arq(url: str, queue: str) -> ArqRedis:
     return arq
 
 
+CANNOT_SAY = "CONFIG GET is not permitted; check by hand"
+
+
 async def durability_problems(redis: Redis) -> list[str]:
     """Settings of the server that would lose accepted events, each with its remedy; empty if all is well."""
     problems = []
@@ -101,7 +107,19 @@ async def durability_problems(redis: Redis) -> list[str]:
             with redis_errors():
                 found = (await redis.config_get(name)).get(name, "")
         except RedisError:
-            return [f"CONFIG GET is not permitted; check by hand: {WANTED}"]
+            return [f"{CANNOT_SAY}: {WANTED}"]
         if found != wanted:
             problems.append(f"{name} is {found or 'unknown'}; set it to {wanted} in the server's configuration")
     return problems
+
+
+async def refuse_forgetful(redis: Redis) -> None:
+    """Raise `Refused` for a server that would lose accepted events; one that may not be asked is believed, aloud.
+
+    Raises `Transient` while it is away.
+    """
+    problems = await durability_problems(redis)
+    if problems and problems[0].startswith(CANNOT_SAY):
+        log.warning("durability_unknown", reason=CANNOT_SAY)
+    elif problems:
+        raise Refused(f"the database would lose accepted events: {'; '.join(problems)}")

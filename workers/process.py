@@ -28,7 +28,7 @@ from engine.chatwork.client import ChatworkClient, SilentChat
 from engine.chatwork.limits import Limiter
 from engine.clock import SystemClock
 from engine.commit import Database
-from engine.connect import connect, connect_arq
+from engine.connect import connect, connect_arq, refuse_forgetful
 from engine.errors import Refused, Transient
 from engine.jobs import RUN, ArqWakes, dump_job, load_job
 from engine.keys import Keys
@@ -90,6 +90,7 @@ async def _build(
         http = await stack.enter_async_context(VendorHttp(environment.allowed_networks))
     mailer = _mailer(environment)
     account = await _own_account(chat)
+    await refuse_forgetful(redis)
     deps = Deps(db, clock, community, chat, build_hours(community), account.account_id)
     channels: dict[str, Channel] = {
         "chat": ChatChannel(chat, account.account_id),

@@ -18,10 +18,10 @@ from aiohttp import web
 from engine import heartbeat
 from engine.clock import SystemClock
 from engine.commit import Database
-from engine.connect import connect, connect_arq
+from engine.connect import connect, connect_arq, refuse_forgetful
 from engine.errors import Refused, Transient
 from engine.ingress.health import Health
-from engine.ingress.journal import Journal
+from engine.ingress.journal import Journal, soon
 from engine.ingress.spool import Spool, SpoolFailed
 from engine.ingress.vendor_api import VendorApi, problems
 from engine.ingress.webhook import MAX_BODY, Door
@@ -128,6 +128,8 @@ async def run_ingress(environment: Environment, community: Community, redis_url:
         stack.push_async_callback(redis.aclose)
         stack.push_async_callback(arq.aclose)
         db = Database(redis, keys, ArqWakes(arq, keys))
+        with suppress(Transient):  # while it is away the spool takes what comes
+            await soon(refuse_forgetful(redis))
         spool = stack.enter_context(_open_spool(environment))
         journal = Journal(db, Publisher(db, clock), spool, clock)
         door = Door(tokens, journal, clock)
