@@ -135,6 +135,7 @@ class EmbeddedValkey:
             "dir": str(self._dir),
             "appendonly": "yes",
             "appendfsync": "always",
+            "aof-load-truncated": "yes",  # an end that was not written whole was not acknowledged either
             "maxmemory-policy": "noeviction",
             "save": "",
             "logfile": str(self._dir / "valkey.log"),
@@ -146,7 +147,10 @@ class EmbeddedValkey:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:
-                raise Refused(f"the embedded database did not start; see {self._dir / 'valkey.log'}")
+                raise Refused(
+                    f"the embedded database did not start; see {self._dir / 'valkey.log'}. If its file is damaged: "
+                    "valkey-check-aof tells where and cuts the rest, or put a backup of the folder in its place"
+                )
             if answers(self._socket):
                 return
             time.sleep(0.02)
