@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -67,11 +67,28 @@ class Supervisor:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     refused: bool = False
 
-    async def run(self, commands: list[Command]) -> None:
-        """Keep all commands running until `stop`."""
+    async def run(self, commands: list[Command], database: EmbeddedValkey | None) -> None:
+        """Keep all commands, and the database if it is ours, running until `stop`."""
         async with asyncio.TaskGroup() as group:
             for command in commands:
                 group.create_task(self._keep(command))
+            if database is not None:
+                group.create_task(self._keep_database(database))
+
+    async def _keep_database(self, database: EmbeddedValkey) -> None:
+        """A database that ended (a full disk ends it) is started again, as often as it takes."""
+        deaths = 0
+        while not self.stop.is_set():
+            await self._wait(PAUSES[0])
+            if self.stop.is_set() or database.pid is not None:
+                continue
+            pause = PAUSES[min(deaths, len(PAUSES) - 1)]
+            deaths += 1
+            log.error("process_died", process="valkey", exit_code=None, starting_again_in=pause)
+            await self._wait(pause)
+            with suppress(Refused):  # it says so by being dead again at the next look
+                await asyncio.to_thread(database.__enter__)
+                deaths = 0
 
     async def _keep(self, command: Command) -> None:
         deaths = 0
@@ -121,21 +138,22 @@ def run_all() -> None:
     environment = load_environment()
     load_community(environment.yuruyuru_config)
     with ExitStack() as stack:
-        url = environment.redis_url
-        if url is None:
+        database = None
+        if environment.redis_url is None:
             held = DataDir(environment.data_dir)
             stack.callback(held.release)
-            url = stack.enter_context(EmbeddedValkey(environment.data_dir)).url
+            database = stack.enter_context(EmbeddedValkey(environment.data_dir))
         try:
-            supervisor = asyncio.run(_supervise(environment, url))
+            supervisor = asyncio.run(_supervise(environment, database))
         except Transient as away:
             raise Refused(f"the database does not answer ({away.reason}); is REDIS_URL right?") from None
     if supervisor.refused:
         raise Refused("stopped: see the reason above")
 
 
-async def _supervise(environment: Environment, redis_url: str) -> Supervisor:
+async def _supervise(environment: Environment, database: EmbeddedValkey | None) -> Supervisor:
     supervisor = Supervisor()
+    redis_url = database.url if database else str(environment.redis_url)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stop.set)
@@ -148,7 +166,7 @@ async def _supervise(environment: Environment, redis_url: str) -> Supervisor:
     _greet(environment, simulated=bool(commands))
     commands.append(Command(("ingress",), shared))
     commands += [Command(("worker", name), shared) for name in WORKERS]
-    await supervisor.run(commands)
+    await supervisor.run(commands, database)
     return supervisor
 
 

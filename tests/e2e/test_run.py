@@ -113,6 +113,20 @@ async def test_what_dies_is_started_again_and_the_engine_is_ready_again(tmp_path
     assert processes_of(tmp_path / "data") == {}
 
 
+async def test_the_database_is_started_again_and_everything_goes_on(tmp_path: Path) -> None:
+    env = environment(tmp_path / "data")
+    with running("run", env=env) as process:
+        await process.until_told("engine_ready", "question_opened")
+        before = process.told_times("question_opened")
+        [valkey] = [pid for pid, line in processes_of(tmp_path / "data").items() if "valkey-server" in line]
+        os.kill(valkey, signal.SIGKILL)
+        await process.until_told("process_died")
+        await process.until(lambda: process.told_times("question_opened") > before, "another question is heard")
+        code, took = await process.end()
+        assert (code, took < LONGEST_END) == (0, True), took
+    assert processes_of(tmp_path / "data") == {}
+
+
 async def test_a_killed_run_leaves_no_process_and_no_lock(tmp_path: Path) -> None:
     env = environment(tmp_path / "data")
     with running("run", env=env) as process:
