@@ -42,8 +42,9 @@ local reply = { 'done' }
 local ttl = take()
 for _ = 1, tonumber(take()) do
   local seen, envelope, counter = take(), take(), take()
-  if redis.call('SET', seen, '1', 'NX', 'PX', ttl) then
-    redis.call('XADD', KEYS[1], '*', 'e', envelope)
+  if redis.call('EXISTS', seen) == 0 then
+    redis.call('XADD', KEYS[1], '*', 'e', envelope) -- first: what could not be added must not count as published
+    redis.call('SET', seen, '1', 'PX', ttl)
     if counter ~= '' then
       redis.call('INCR', counter)
     end

@@ -10,6 +10,8 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING, TypeVar
 
+from redis.exceptions import RedisError
+
 from engine.dead import DeadLetter, bury
 from engine.errors import Transient
 from engine.events import Envelope, parse_envelope
@@ -111,6 +113,8 @@ class Journal:
                     log.info("spool_emptied", records=gone)
             except Transient as away:
                 log.warning("spool_waits", records=self._spool.pending, reason=away.reason)
+            except RedisError as refusal:  # a right, a type, a bug: the records wait until somebody has mended it
+                log.exception("spool_stuck", records=self._spool.pending, reason=type(refusal).__name__)
             await asyncio.sleep(DRAIN_PAUSE)
 
     def _read(self, record: bytes) -> Envelope | DeadLetter:

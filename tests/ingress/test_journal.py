@@ -183,6 +183,25 @@ async def test_when_neither_can_keep_it_that_is_said(tmp_path: Path) -> None:
     desk.spool.close()
 
 
+async def test_a_redis_that_refuses_for_another_reason_is_asked_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(journal_module, "DRAIN_PAUSE", 0.0)
+    desk.away()
+    await desk.journal.keep(desk.told(1))
+    desk.away(away=False)
+    await desk.db.redis.set(desk.db.keys.stream, "not a stream")
+    task = asyncio.create_task(desk.journal.keep_draining())
+    while "spool_stuck" not in capsys.readouterr().out:  # noqa: ASYNC110 - a background task, which tells nobody
+        await asyncio.sleep(0)
+    assert desk.journal.spooled == 1
+    await desk.db.redis.delete(desk.db.keys.stream)
+    while desk.journal.spooled:  # noqa: ASYNC110 - the same
+        await asyncio.sleep(0)
+    task.cancel()
+    assert await desk.published() == [1]
+
+
 # -- a Redis that says nothing ----------------------------------------------------------------------------------------
 
 
