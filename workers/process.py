@@ -40,6 +40,8 @@ from workers.consuming import PAUSES, ConsumerLoop, until
 from workers.runtime import Deps, Runtime
 
 if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
     from engine.outbox import Channel
     from engine.ports import Account, Chat
     from engine.referrals.channel import Poster
@@ -89,8 +91,7 @@ async def _build(
     if not environment.dry_run:
         http = await stack.enter_async_context(VendorHttp(environment.allowed_networks))
     mailer = _mailer(environment)
-    account = await _own_account(chat)
-    await refuse_forgetful(redis)
+    account = await _own_account(chat, redis)
     deps = Deps(db, clock, community, chat, build_hours(community), account.account_id)
     channels: dict[str, Channel] = {
         "chat": ChatChannel(chat, account.account_id),
@@ -106,10 +107,11 @@ def _mailer(environment: Environment) -> Mailer:
     return SmtpMailer(environment.smtp_url) if environment.smtp_url else NoMailer()
 
 
-async def _own_account(chat: Chat) -> Account:
+async def _own_account(chat: Chat, redis: Redis) -> Account:
     """Who we are; asked until Chatwork and Redis answer."""
     for attempt in range(1_000_000):
         try:
+            await refuse_forgetful(redis)
             return await chat.me()
         except Transient as failure:
             log.warning("chatwork_away", reason=failure.reason)
