@@ -124,11 +124,15 @@ class Commit:
         self.written[key] = record
         self.writes.append(("HSET", key, "v", str(version), "d", record.model_dump_json()))
         if ttl is not None:
-            self.writes.append(("PEXPIRE", key, str(int(ttl * 1000))))
+            self.expire(key, ttl)
 
     def erase(self, key: str) -> None:
         """Delete a key."""
         self.writes.append(("DEL", key))
+
+    def expire(self, key: str, seconds: float) -> None:
+        """Let a key go after a while."""
+        self.writes.append(("PEXPIRE", key, str(int(seconds * 1000))))
 
     def rank(self, key: str, member: str, score: float) -> None:
         """Put into a sorted set."""

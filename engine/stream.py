@@ -144,17 +144,20 @@ async def forget_consumers(db: Database, groups: Sequence[str], idle_ms: int) ->
     return gone
 
 
-async def trim(db: Database, groups: Sequence[str], keep: int) -> int:
-    """Drop entries that every group has acknowledged, keeping the newest `keep`; returns how many went."""
+async def trim(db: Database, groups: Sequence[str], keep: int, before: float = 0.0) -> int:
+    """Drop entries that every group has acknowledged; returns how many went.
+
+    Of those the newest `keep` stay, unless they were added before `before` (epoch seconds).
+    """
     with redis_errors():
         info = {row["name"]: row for row in await db.redis.xinfo_groups(db.keys.stream)}
         if not info or any(group not in info for group in groups):
             return 0
         floor = min([await _oldest_needed(db, row) for row in info.values()], key=_entry_order)
         newest = await db.redis.xrevrange(db.keys.stream, count=keep)
-        if len(newest) < keep:
-            return 0
-        floor = min(floor, newest[-1][0], key=_entry_order)
+        enough = newest[-1][0] if len(newest) == keep else "0-0"
+        wanted = max(enough, f"{int(before * 1000)}-0", key=_entry_order)
+        floor = min(floor, wanted, key=_entry_order)
         return int(await db.redis.xtrim(db.keys.stream, minid=floor, approximate=False))
 
 

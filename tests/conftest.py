@@ -14,6 +14,7 @@ from engine.connect import connect
 from engine.embedded import EmbeddedValkey
 from engine.keys import Keys
 from tests.fakes import FakeClock, NoWakes
+from tests.lasting import assert_that_nothing_else_lasts
 from tests.stories.community import Community
 from tests.terminal import Terminal
 
@@ -76,6 +77,7 @@ async def community(redis: Redis, tmp_path: Path) -> AsyncIterator[Community]:
     """A board, an admin room, a vendor's room, and people in them; everything already known to the engine."""
     async with Community.opened(redis, tmp_path) as opened:
         yield opened
+        await assert_that_nothing_else_lasts(redis)
 
 
 @pytest.fixture

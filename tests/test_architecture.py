@@ -38,6 +38,7 @@ PURE = {
     "engine.sentences",
     "engine.chatwork.markup",
     "engine.chatwork.compose",
+    "engine.chatwork.redaction",
     "engine.ingress.signature",
     "engine.referrals.signing",
     "engine.referrals.retries",

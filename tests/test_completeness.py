@@ -37,7 +37,7 @@ FACTS_FOR_OUTSIDERS = (
 COMMANDS = {
     "run": (), "ingress": (), "worker": (), "simulator": (), "check": (),
     "vendors": ("add", "list", "rotate", "disable"),
-    "members": ("list", "show", "pause"),
+    "members": ("list", "show", "pause", "forget"),
     "questions": ("list", "why", "judge"),
     "cases": ("list", "show", "approve", "reject", "undo"),
     "moderation": ("test", "judge"),

@@ -18,6 +18,7 @@ from engine.members.rules import Joined, Left, RoleChanged, compare
 from engine.members.store import Member, Members, Roster
 from engine.outbox import ChatContent, Intent, Kind, put
 from engine.ports import Lane, Wake
+from engine.retention import retain
 from engine.routes import WORKERS
 from engine.stream import forget_consumers, trim
 from engine.upkeep import texts
@@ -147,7 +148,7 @@ async def sweep(_: str, commit: Commit, __: Deps) -> str:
 
 async def watch(_: str, commit: Commit, deps: Deps) -> str:
     """Look for workers whose loop stands still, and tell the admins once an hour. Also keeps the stream short."""
-    await trim(commit.db, WORKERS, KEPT_ENTRIES)
+    await trim(commit.db, WORKERS, KEPT_ENTRIES, commit.now - deps.community.retention.messages)
     await forget_consumers(commit.db, WORKERS, int(DAY * 1000))
     known = await heartbeat.beats(commit.db, commit.now)
     silent = [worker for worker in WORKERS if not heartbeat.is_alive(known, worker, commit.now)]
@@ -165,6 +166,14 @@ async def _for_a_while(silent: list[str], commit: Commit) -> bool:
     since = before.since if before and before.workers and silent else commit.now
     upkeep.put_silence(Silence(workers=tuple(silent), since=since))
     return bool(silent) and commit.now - since >= PATIENCE
+
+
+async def retain_no_longer(_: str, commit: Commit, deps: Deps) -> str:
+    """Let go of what the settings want kept no longer, as far as it does not expire by itself."""
+    gone = await retain(commit.db, deps.clock, commit.now - deps.community.retention.messages)
+    if gone:
+        commit.fact("retention_ended", **gone)
+    return f"let go: {gone}"
 
 
 async def fill_gaps(_: str, commit: Commit, deps: Deps) -> str:
@@ -258,6 +267,7 @@ JOBS: Mapping[str, Job] = {
     "sweep": sweep,
     "watch": watch,
     "fill_gaps": fill_gaps,
+    "retain_no_longer": retain_no_longer,
     "tell_emptied": tell_emptied,
     "tell_stopped": tell_stopped,
 }
@@ -266,4 +276,5 @@ PERIODIC: Mapping[str, float] = {
     "sweep": 15.0,
     "watch": MINUTE,
     "fill_gaps": MINUTE / 2,
+    "retain_no_longer": DAY,
 }

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.commands import forgetting
 from engine.commands.office import Office, as_json, asynchronous, opened, show_one, show_rows, when
 from engine.errors import Refused
 from engine.members.rules import faded, responsiveness, typical_delay
 from engine.members.store import Member, Members, list_members
 from engine.settings import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.commands.forgetting import Forgotten
 
 
 @click.group()
@@ -65,6 +73,35 @@ async def pause(account_id: int, span: str, as_json: bool) -> None:
         Members(commit).put(paused)
         await office.apply(commit)
     show_one({"account_id": account_id, "paused_until": when(paused.paused_until or None)}, as_json=as_json)
+
+
+@members.command()
+@click.argument("account_id", type=int)
+@click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
+@as_json
+def forget(account_id: int, yes: bool, as_json: bool) -> None:
+    """Erase a person's words and profile for good; tells what must stay, and why."""
+    if sys.stdin.isatty() and not yes:
+        click.confirm(f"Forget account {account_id}? This cannot be undone", abort=True, err=True)
+    forgotten = _forget(account_id)
+    if as_json:
+        show_one({"account_id": account_id, **dataclasses.asdict(forgotten)}, as_json=True)
+        return
+    click.echo(f"Account {account_id}: erased {_counted(forgotten.erased)}.")
+    for one in forgotten.stays:
+        click.echo(f"Stays: {one.what} - {one.why}.")
+
+
+@asynchronous
+async def _forget(account_id: int) -> Forgotten:
+    async with opened() as office:
+        return await forgetting.forget(office, account_id)
+
+
+def _counted(erased: Mapping[str, int]) -> str:
+    return (
+        ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in erased.items()) or "nothing: nothing was known"
+    )
 
 
 async def _row(office: Office, member: Member) -> dict[str, Any]:

@@ -13,11 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.clock import DAY
-from engine.commit import Commit, Database, Record
+from engine.commit import Commit, Database, Record, redis_errors
+from engine.erasure import keys_of
 from engine.members.rules import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from engine.clock import Clock
 
 WEEK = 7 * DAY
 MONTH = 31 * DAY
@@ -143,6 +146,20 @@ class Members:
     def put_opportunity(self, question_id: str, account_id: int, opportunity: Opportunity) -> None:
         """Write an opportunity that `opportunity` looked for."""
         self._commit.write(self._keys("opportunity", question_id, account_id), opportunity, ttl=MONTH)
+
+
+async def forget_member(db: Database, clock: Clock, account_id: int) -> int:
+    """Erase what is remembered of a person; who is in which room is Chatwork's to know. Returns how much there was."""
+    asked = [key async for key in keys_of(db, "opportunity") if key.endswith(f":{account_id}")]
+    own = [db.keys(kind, account_id) for kind in ("member", "invited", "tally")]
+    with redis_errors():
+        known = int(await db.redis.exists(*own, *asked))
+    commit = db.commit(clock.now())
+    for key in (*own, *asked):
+        commit.erase(key)
+    commit.unrank(db.keys("members"), str(account_id))
+    await db.apply(commit)
+    return known
 
 
 async def list_members(db: Database) -> list[Member]:

@@ -11,10 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.commit import Commit, Database, Record
+from engine.erasure import Records
 from engine.moderation.rules import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from engine.clock import Clock
 
 
 class Decided(Record):
@@ -100,6 +103,15 @@ class Cases:
     def put_strikes(self, account_id: int, strikes: Sequence[Strike]) -> None:
         """Write strikes that `strikes` gave."""
         self._commit.write(self._keys("strikes", account_id), Strikes(strikes=tuple(strikes)))
+
+
+async def forget_evidence(db: Database, clock: Clock, wanted: Callable[[Case], bool]) -> int:
+    """Take the words out of cases; who decided what and when stays, because it can be appealed."""
+
+    def wordless(case: Case) -> Case:
+        return case.model_copy(update={"masked": ""}) if case.masked and wanted(case) else case
+
+    return await Records(db, clock).change("case", Case, wordless)
 
 
 async def list_cases(db: Database) -> list[Case]:

@@ -23,6 +23,8 @@ from engine.referrals.rules import State, Waiting
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engine.clock import Clock
+
 CLAIM_KEPT = 30 * DAY
 IDEMPOTENCY_KEPT = DAY
 
@@ -175,6 +177,15 @@ class Referrals:
 
     def _idempotency(self, vendor_id: str, idempotency_key: str) -> str:
         return self._keys("idempotency", hashed(f"{vendor_id}:{idempotency_key}"))
+
+
+async def forget_claim(db: Database, clock: Clock, account_id: int) -> int:
+    """Erase a code that somebody wrote and that never led anywhere. Returns whether there was one."""
+    commit = db.commit(clock.now())
+    known = await Referrals(commit).claim(account_id)
+    commit.erase(db.keys("claim", account_id))
+    await db.apply(commit)
+    return int(known is not None)
 
 
 async def list_vendors(db: Database) -> Sequence[Vendor]:

@@ -12,6 +12,8 @@ from engine.members.rules import Tally, answered, asked, responded
 from engine.members.store import Member, Members
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.commands.office import Office
     from tests.terminal import Terminal
 
@@ -152,3 +154,33 @@ def test_an_unknown_member_is_answered_with_where_to_look(
     terminal: Terminal, command: str, account_id: str, sentence: str
 ) -> None:
     assert sentence in terminal.run("members", command, "--json", account_id).refusal
+
+
+def test_a_forgotten_member_is_gone_and_what_stays_is_told(terminal: Terminal) -> None:
+    known(terminal)
+    counted(terminal, 101)
+    ran = terminal.run("members", "forget", "101", "--json").json
+    assert ran["account_id"] == 101
+    assert ran["erased"] == {"profile": 2}
+    assert {"what", "why"} == set(ran["stays"][0])
+    assert terminal.run("members", "list", "--json").json == []
+
+
+def test_forgetting_reads_as_sentences(terminal: Terminal) -> None:
+    known(terminal)
+    first, *stays = terminal.run("members", "forget", "101").out.splitlines()
+    assert first == "Account 101: erased 1 profile."
+    assert stays
+    assert all(line.startswith("Stays: ") and line.endswith(".") for line in stays)
+
+
+def test_who_was_never_here_cannot_be_forgotten_but_is_told_so(terminal: Terminal) -> None:
+    assert terminal.run("members", "forget", "5").out.startswith("Account 5: erased nothing: nothing was known.\n")
+
+
+def test_backups_are_named_because_they_still_hold_the_words(terminal: Terminal, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "backups"
+    folder.mkdir(parents=True)
+    (folder / "main-20261124T190000Z.backup").touch()
+    stays = terminal.run("members", "forget", "101", "--json").json["stays"]
+    assert [one["what"] for one in stays if "backup" in one["what"]] == [f"1 backups in {folder}"]
