@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine.clock import Epoch
 
 
@@ -49,6 +51,13 @@ class Chat(Protocol):
 
     async def members(self, room_id: int) -> list[Account]:
         """Everybody in a room, with roles `admin`, `member`, `readonly`."""
+        ...
+
+    async def put_members(self, room_id: int, roles: Mapping[int, str]) -> dict[int, str]:
+        """Replace a room's whole list (account id -> role): who is not on it is out. Returns the list it became.
+
+        Only `engine.members.writing` may call it, which knows how not to throw anybody out.
+        """
         ...
 
     async def newest_messages(self, room_id: int, lane: Lane) -> list[PostedMessage]:

@@ -12,6 +12,8 @@ from engine.errors import Permanent
 from engine.ports import Account, Lane, PostedMessage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine.errors import EngineError
     from engine.ports import Wake
 
@@ -62,7 +64,8 @@ class Posted:
 class FakeChat:
     """Chatwork in memory, with failures on order.
 
-    `failures` end the next posts, `after` those that were done; a room in `unreadable` shows neither members nor words.
+    `people` can be put into rooms. `failures` end the next posts and lists, `after` those that were done; a room in
+    `unreadable` shows neither members nor words.
     Without rosters the engine is in every room; with them only in those, and in its contacts' direct chats.
     """
 
@@ -70,6 +73,7 @@ class FakeChat:
     own: Account = field(default_factory=lambda: Account(900, "ユルユル案内係", "admin"))
     rosters: dict[int, list[Account]] = field(default_factory=dict)
     contacts: dict[int, int] = field(default_factory=dict)
+    people: list[Account] = field(default_factory=list)
     rooms: dict[int, list[PostedMessage]] = field(default_factory=dict)
     posted: list[Posted] = field(default_factory=list)
     failures: list[EngineError] = field(default_factory=list)
@@ -85,6 +89,20 @@ class FakeChat:
         if room_id in self.unreadable:
             raise self.unreadable[room_id]
         return list(self.rosters.get(room_id, []))
+
+    async def put_members(self, room_id: int, roles: Mapping[int, str]) -> dict[int, str]:
+        self._check(room_id)
+        if "admin" not in roles.values():
+            raise Permanent("400: members_admin_ids is required")
+        known = {account.account_id: account for account in [*self.rosters.get(room_id, []), *self.people]}
+        if not roles.keys() <= known.keys():
+            raise Permanent("400: neither a contact nor in the same organization")
+        if self.failures:
+            raise self.failures.pop(0)
+        self.rosters[room_id] = [replace(known[who], role=role) for who, role in roles.items()]
+        if self.after:
+            raise self.after.pop(0)
+        return dict(roles)
 
     async def newest_messages(self, room_id: int, lane: Lane) -> list[PostedMessage]:
         self._check(room_id)

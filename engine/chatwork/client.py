@@ -14,12 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 from engine.chatwork.payloads import (
     AccountPayload,
     ContactPayload,
+    MemberListsPayload,
     MemberPayload,
     MessagePayload,
     PostedPayload,
     RoomPayload,
 )
-from engine.errors import Permanent, Transient
+from engine.errors import Ignored, Permanent, Transient
 from engine.log import get_logger
 from engine.ports import Account, Lane, PostedMessage
 
@@ -37,6 +38,7 @@ T = TypeVar("T")
 TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
 """A post may need a look at the contacts first: two of these stay below the sender's lease."""
 
+ROLES = ("admin", "member", "readonly")
 ROOM_PAUSE = 10.0
 LONGEST_PAUSE = 300.0
 TEXT_LIMIT = 200
@@ -54,7 +56,9 @@ class ChatworkClient:
 
     async def __aenter__(self) -> Self:
         headers = {"x-chatworktoken": self._token.get_secret_value(), "accept": "application/json"}
-        self._session = aiohttp.ClientSession(headers=headers, timeout=TIMEOUT, cookie_jar=aiohttp.DummyCookieJar())
+        self._session = aiohttp.ClientSession(
+            headers=headers, timeout=TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), middlewares=(_once,)
+        )
         return self
 
     async def __aexit__(
@@ -72,6 +76,18 @@ class ChatworkClient:
         """`GET /rooms/{room_id}/members`."""
         rows = await self._get(f"/rooms/{room_id}/members", list[MemberPayload], Lane.KEEPER)
         return [Account(row.account_id, row.name, row.role) for row in rows]
+
+    async def put_members(self, room_id: int, roles: Mapping[int, str]) -> dict[int, str]:
+        """`PUT /rooms/{room_id}/members`, which replaces the whole list."""
+        form = {
+            f"members_{role}_ids": ",".join(str(who) for who, has in roles.items() if has == role) for role in ROLES
+        }
+        wanted = {name: ids for name, ids in form.items() if ids}
+        answer = await self._request("PUT", f"/rooms/{room_id}/members", Lane.MODERATION, form=wanted)
+        lists = _read(MemberListsPayload, answer.content)
+        if lists is None:
+            raise Transient(f"PUT members: {answer.status} with an unreadable body", maybe_done=True)
+        return {who: role for role in ROLES for who in getattr(lists, role)}
 
     async def newest_messages(self, room_id: int, lane: Lane) -> list[PostedMessage]:
         """`GET /rooms/{room_id}/messages?force=1`, oldest first; `force=0` would share one cursor with others."""
@@ -152,6 +168,22 @@ class ChatworkClient:
         return Transient(f"{what}: 429", retry_after=wait)
 
 
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Aiohttp repeats a PUT by itself when the connection breaks: a list, by then old, would be written once more.
+
+    It does so for two kinds of errors only, so that another kind, which says the same, ends it.
+    https://docs.aiohttp.org/en/stable/client_advanced.html#client-middleware
+    """
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise  # nothing was sent
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if request.method == "GET":
+            raise
+        raise aiohttp.ClientConnectionError(type(error).__name__) from None
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """An answer, read to its end."""
@@ -179,6 +211,11 @@ class SilentChat:
         self.newest_messages = chat.newest_messages
         self.message_counts = chat.message_counts
         self.direct_room = chat.direct_room
+
+    async def put_members(self, room_id: int, roles: Mapping[int, str]) -> dict[int, str]:
+        """Log what would have been changed, and end it there: afterwards nothing would look as wished."""
+        log.info("members_not_changed_dry_run", room_id=room_id, members=len(roles))
+        raise Ignored("dry run")
 
     async def post(self, room_id: int, body: str, lane: Lane) -> str:
         """Log what would have been posted; the message id is 0."""

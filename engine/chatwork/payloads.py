@@ -110,6 +110,14 @@ class MemberPayload(AccountPayload):
     role: str
 
 
+class MemberListsPayload(Payload):
+    """Answer to `PUT /rooms/{room_id}/members`: account ids by role."""
+
+    admin: list[int]
+    member: list[int]
+    readonly: list[int]
+
+
 class ContactPayload(AccountPayload):
     """A row of `GET /contacts`; `room_id` is the direct chat."""
 

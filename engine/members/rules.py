@@ -75,6 +75,38 @@ def typical_delay(tally: Tally) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsafe:
+    """A list that must not be written, and why; `for_now` if a later look may say otherwise."""
+
+    reason: str
+    for_now: bool = False
+
+
+MOST_GONE = 1
+"""People who may be missing on a new list, compared with all that is known of the room."""
+
+
+def rewritten(
+    listed: Mapping[int, str], known: Mapping[int, str], own: int, account_id: int, role: str | None
+) -> dict[int, str] | Unsafe:
+    """The room's whole list with one person in another role, or out of it (None).
+
+    `listed` was read a moment ago, `known` is the list as the keeper last saw it: a list that lacks more than one of
+    those may have been cut off on its way, and written back it would throw the others out.
+    """
+    if listed.get(own) != "admin":
+        return Unsafe("our own account is no admin of the room")
+    if account_id == own:
+        return Unsafe("our own account stays as it is")
+    new = {who: has for who, has in listed.items() if who != account_id}
+    if role is not None:
+        new[account_id] = role
+    if len((listed.keys() | known.keys()) - new.keys()) > MOST_GONE:
+        return Unsafe("more than one person would go", for_now=True)
+    return new
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
     """Somebody is new in a room."""
 

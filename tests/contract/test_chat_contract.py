@@ -46,7 +46,7 @@ class Stage:
     direct: int
     says: Callable[[int, int, str], str]
     breaks: Callable[[], None]  # the next post is refused for a while, certainly not done
-    loses: Callable[[], None]  # the next post is done, and its answer lost
+    loses: Callable[[str], None]  # the next request of this HTTP method is done, and its answer lost
 
     async def last(self) -> PostedMessage:
         return (await self.chat.newest_messages(self.room, Lane.REPLY))[-1]
@@ -58,11 +58,12 @@ async def the_fake(_: Redis) -> AsyncIterator[Stage]:
     member, reader, stranger = Account(101, "青木"), Account(102, "井上", "readonly"), Account(103, "上田")
     chat = FakeChat(clock, contacts={member.account_id: 300})
     chat.rosters = {200: [chat.own, member, reader]}
+    chat.people = [member]
     yield Stage(
         chat, clock, chat.own, member, reader, stranger, room=200, direct=300,
         says=chat.put,
         breaks=lambda: chat.failures.append(Transient("429", retry_after=5)),
-        loses=lambda: chat.after.append(Transient("reset", maybe_done=True)),
+        loses=lambda _: chat.after.append(Transient("reset", maybe_done=True)),
     )  # fmt: skip
 
 
@@ -80,8 +81,8 @@ async def the_real_client(redis: Redis) -> AsyncIterator[Stage]:
     def says(room_id: int, account_id: int, body: str) -> str:
         return str(world.post(world.room(room_id), account_id, body).message_id)
 
-    def order(kind: FaultKind) -> None:
-        world.faults.order(Fault(kind=kind, count=1, method="POST"))
+    def order(kind: FaultKind, method: str = "POST") -> None:
+        world.faults.order(Fault(kind=kind, count=1, method=method))
 
     limiter = Limiter(redis, Keys("main"), clock)
     async with (
@@ -94,7 +95,7 @@ async def the_real_client(redis: Redis) -> AsyncIterator[Stage]:
             Account(ueda.account_id, ueda.name), room=room.room_id, direct=direct.room_id,
             says=says,
             breaks=lambda: order(FaultKind.TOO_MANY),
-            loses=lambda: order(FaultKind.RESET),
+            loses=lambda method: order(FaultKind.RESET, method),
         )  # fmt: skip
 
 
@@ -221,8 +222,48 @@ class TestChat:
         assert len(await stage.chat.newest_messages(stage.room, Lane.REPLY)) == 1
 
     async def test_a_post_whose_answer_was_lost_may_have_been_done(self, stage: Stage) -> None:
-        stage.loses()
+        stage.loses("POST")
         with pytest.raises(Transient) as lost:
             await stage.chat.post(stage.room, "どうぞ", Lane.REPLY)
         assert lost.value.maybe_done
         assert (await stage.last()).body == "どうぞ"
+
+    # -- the member list ----------------------------------------------------------------------------------------------
+
+    async def roles(self, stage: Stage) -> dict[int, str]:
+        return {member.account_id: member.role for member in await stage.chat.members(stage.room)}
+
+    async def test_a_list_replaces_the_whole_list(self, stage: Stage) -> None:
+        wanted = {stage.own.account_id: "admin", stage.member.account_id: "readonly"}
+        assert await stage.chat.put_members(stage.room, wanted) == wanted
+        assert await self.roles(stage) == wanted
+
+    async def test_a_contact_can_be_put_on_the_list_again(self, stage: Stage) -> None:
+        alone = {stage.own.account_id: "admin"}
+        await stage.chat.put_members(stage.room, alone)
+        both = alone | {stage.member.account_id: "member"}
+        assert await stage.chat.put_members(stage.room, both) == both
+
+    async def test_a_stranger_cannot_and_nothing_changes(self, stage: Stage) -> None:
+        before = await self.roles(stage)
+        with pytest.raises(Permanent):
+            await stage.chat.put_members(stage.room, before | {stage.stranger.account_id: "member"})
+        assert await self.roles(stage) == before
+
+    async def test_a_list_without_an_admin_is_refused(self, stage: Stage) -> None:
+        before = await self.roles(stage)
+        with pytest.raises(Permanent):
+            await stage.chat.put_members(stage.room, dict.fromkeys(before, "member"))
+        assert await self.roles(stage) == before
+
+    async def test_a_room_that_is_not_ours_takes_no_list(self, stage: Stage) -> None:
+        with pytest.raises(Permanent):
+            await stage.chat.put_members(NOWHERE, {stage.own.account_id: "admin"})
+
+    async def test_a_list_whose_answer_was_lost_may_have_been_written(self, stage: Stage) -> None:
+        stage.loses("PUT")
+        wanted = {stage.own.account_id: "admin", stage.member.account_id: "readonly"}
+        with pytest.raises(Transient) as lost:
+            await stage.chat.put_members(stage.room, wanted)
+        assert lost.value.maybe_done
+        assert await self.roles(stage) == wanted
