@@ -1,4 +1,8 @@
-"""A worker's due times: the truth about what is to be run when, of which arq's jobs are only the wake-ups."""
+"""A worker's due times: the truth about what is to be run when, of which arq's jobs are only the wake-ups.
+
+{c}:wakes:<worker>  zset  due times; members `job|argument`
+{c}:tries:<worker>  hash  attempts of jobs that have not ended
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.clock import Clock, Epoch
-    from engine.commit import Database
+    from engine.commit import Commit, Database
 
 OVERDUE = 10.0
 """Seconds after its due time at which a periodic job counts as forgotten."""
@@ -69,3 +73,28 @@ class DueTimes:
         """Jobs and arguments whose time came at `until` or before, earliest first."""
         found = await self._db.ranked(self._db.keys.wakes(self._worker), high=until)
         return [(job, argument) for job, _, argument in (member.partition("|") for member in found)]
+
+    @property
+    def _tries(self) -> str:
+        return self._db.keys("tries", self._worker)
+
+    async def tries(self, job: str, argument: str) -> int:
+        """How often the job was attempted and not ended."""
+        with redis_errors():
+            counted = await self._db.redis.hget(self._tries, f"{job}|{argument}")  # type: ignore[misc]  # both clients' type
+        return int(counted or 0)
+
+    async def count_try(self, job: str, argument: str) -> int:
+        """Count one more attempt; returns how many there were."""
+        with redis_errors():
+            counted = await self._db.redis.hincrby(self._tries, f"{job}|{argument}", 1)  # type: ignore[misc]  # as above
+        return int(counted)
+
+    async def forget_tries(self, job: str, argument: str) -> None:
+        """The job ended in commits of its own."""
+        with redis_errors():
+            await self._db.redis.hdel(self._tries, f"{job}|{argument}")  # type: ignore[misc]  # as above
+
+    def end_tries(self, commit: Commit, job: str, argument: str) -> None:
+        """The job ends with this commit, and with it what was counted of its attempts."""
+        commit.writes.append(("HDEL", self._tries, f"{job}|{argument}"))

@@ -15,7 +15,7 @@ import structlog
 from pydantic import ValidationError
 
 from engine.clock import MINUTE, Clock, after
-from engine.commit import Applied, Commit, Database, Entry, redis_errors
+from engine.commit import Applied, Commit, Database, Entry
 from engine.dead import DeadLetter, bury, dead_key, unbury
 from engine.errors import Ignored, Permanent, Transient
 from engine.events import Envelope, MessageCreated, MessageUpdated, NewerVersion, parse_envelope
@@ -190,7 +190,7 @@ class Runtime:
                 outcome = await self._again(job, argument, failure.reason, failure.retry_after)
             except Exception as bug:  # a job must never stop the worker
                 log.exception("job_failed")
-                if job != "redrive" and await self._tries(job, argument) + 1 < JOB_TRIES:
+                if job != "redrive" and await self.due_times.tries(job, argument) + 1 < JOB_TRIES:
                     outcome = await self._again(job, argument, type(bug).__name__, None)
                 else:
                     outcome = await self._bury_job(job, argument, type(bug).__name__, traceback.format_exc())
@@ -199,7 +199,7 @@ class Runtime:
     async def _run_known_job(self, job: str, argument: str, due_at: float | None) -> str:
         if job == "deliver":
             outcome = await self._sender.deliver(argument)
-            await self._forget_tries(job, argument)  # the sender ends its job in commits of its own
+            await self.due_times.forget_tries(job, argument)  # the sender ends its job in commits of its own
             return outcome
         if job == "redrive":
             return await self._redrive(argument)
@@ -223,7 +223,7 @@ class Runtime:
         """A commit in which the job's due time is over; the job may set a new one."""
         commit = self.deps.db.commit(self.deps.clock.now())
         commit.sleep(self.worker, job, argument)
-        commit.writes.append(("HDEL", self._tries_key, f"{job}|{argument}"))
+        self.due_times.end_tries(commit, job, argument)
         return commit
 
     async def _end_job(self, job: str, argument: str, outcome: str) -> str:
@@ -231,7 +231,7 @@ class Runtime:
         return outcome
 
     async def _again(self, job: str, argument: str, reason: str, retry_after: float | None) -> str:
-        tries = await self._count_try(job, argument)
+        tries = await self.due_times.count_try(job, argument)
         wait = JOB_DELAYS[min(tries, len(JOB_DELAYS)) - 1] if retry_after is None else retry_after
         commit = self.deps.db.commit(self.deps.clock.now())
         commit.wake(self.worker, job, argument, after(commit.now, wait))
@@ -270,24 +270,6 @@ class Runtime:
         unbury(commit, letter_id)
         await self.deps.db.apply(commit)
         return outcome
-
-    @property
-    def _tries_key(self) -> str:
-        return self.deps.db.keys("tries", self.worker)
-
-    async def _tries(self, job: str, argument: str) -> int:
-        with redis_errors():
-            counted = await self.deps.db.redis.hget(self._tries_key, f"{job}|{argument}")  # type: ignore[misc]
-        return int(counted or 0)
-
-    async def _count_try(self, job: str, argument: str) -> int:
-        with redis_errors():
-            counted = await self.deps.db.redis.hincrby(self._tries_key, f"{job}|{argument}", 1)  # type: ignore[misc]
-        return int(counted)
-
-    async def _forget_tries(self, job: str, argument: str) -> None:
-        with redis_errors():
-            await self.deps.db.redis.hdel(self._tries_key, f"{job}|{argument}")  # type: ignore[misc]
 
     def _say(self, what: str, outcome: str, **fields: object) -> str:
         log.debug(what, outcome=outcome, **fields)
