@@ -42,6 +42,7 @@ NOUNS = {
     "referrals": "referrals",
     "dead": "upkeep",
     "brake": "upkeep",
+    "replay": "replaying",
 }
 """Commands and their modules in `engine/commands/`; imported when called, so that health checks cost little."""
 

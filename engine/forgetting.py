@@ -16,15 +16,15 @@ from engine.erasure import Records
 from engine.errors import Refused
 from engine.events import MessageCreated, MessageUpdated, NewerVersion, parse_envelope
 from engine.outbox import KEPT, ChatContent, Intent, State, intent_key
+from engine.stream import read_entries
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import Collection
 
     from engine.clock import Clock
     from engine.commit import Commit, Database
-
-PAGE = 500
-"""Entries of the stream read at once."""
+LATEST = 2.0**40
+"""A time, epoch seconds, after everything."""
 
 
 async def forget_entries(db: Database, account_id: int, links: Collection[str]) -> int:
@@ -34,7 +34,7 @@ async def forget_entries(db: Database, account_id: int, links: Collection[str]) 
     """
     doomed = [
         entry_id
-        async for entry_id, data in _entries(db)
+        async for entry_id, data in read_entries(db, 0, LATEST)
         if _carries_words_of(account_id, data) or any(link in data for link in links)
     ]
     waiting = await _unhandled(db, doomed)
@@ -42,18 +42,6 @@ async def forget_entries(db: Database, account_id: int, links: Collection[str]) 
         raise Refused(f"{len(waiting)} messages still wait for a worker; try again in a minute")
     with redis_errors():
         return int(await db.redis.xdel(db.keys.stream, *doomed)) if doomed else 0
-
-
-async def _entries(db: Database) -> AsyncIterator[tuple[str, str]]:
-    last = "-"
-    while True:
-        with redis_errors():
-            page = await db.redis.xrange(db.keys.stream, min=last, count=PAGE)
-        for entry_id, fields in page:
-            yield entry_id, fields.get("e", "")
-        if len(page) < PAGE:
-            return
-        last = f"({page[-1][0]}"
 
 
 def _carries_words_of(account_id: int, data: str) -> bool:

@@ -188,12 +188,17 @@ def brake_key(keys: Keys) -> str:
 
 async def put(commit: Commit, intent: Intent, *, at: Epoch | None = None) -> bool:
     """Write an intent into a commit, due at `at` (now); False if this id was written before: it is sent only once."""
-    key = intent_key(commit.db.keys, intent.id)
-    if await commit.read(key, Intent) is not None:
+    if await was_put(commit, intent.id):
         return False
+    key = intent_key(commit.db.keys, intent.id)
     commit.write(key, intent.model_copy(update={"trace": commit.trace}))
     commit.wake(intent.worker, "deliver", intent.id, at or commit.now)
     return True
+
+
+async def was_put(commit: Commit, intent_id: str) -> bool:
+    """True if an intent of this id was written within the last `KEPT`."""
+    return await commit.read(intent_key(commit.db.keys, intent_id), Intent) is not None
 
 
 async def set_brake(commit: Commit, *, pull: bool, by: str) -> bool:

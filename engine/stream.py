@@ -14,15 +14,19 @@ from redis.exceptions import ResponseError
 
 from engine.commit import Commit, Database, Entry, redis_errors
 from engine.errors import Transient
+from engine.events import parse_envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from engine.clock import Clock
     from engine.events import Envelope
 
 BATCH = 256
 """Events in one group commit at most."""
+
+PAGE = 500
+"""Entries read at once where many are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,26 @@ class Consumer:
 
     def _delivery(self, entry_id: str, fields: dict[str, str], times: int) -> Delivery:
         return Delivery(Entry(self.group, entry_id), fields.get("e", ""), times)
+
+
+async def read_entries(db: Database, start: float, end: float) -> AsyncIterator[tuple[str, str]]:
+    """Ids and envelopes of the entries added between two times (epoch seconds), oldest first."""
+    last, stop = str(int(start * 1000)), str(int(end * 1000))
+    while True:
+        with redis_errors():
+            page = await db.redis.xrange(db.keys.stream, min=last, max=stop, count=PAGE)
+        for entry_id, fields in page:
+            yield entry_id, fields.get("e", "")
+        if len(page) < PAGE:
+            return
+        last = f"({page[-1][0]}"
+
+
+async def read_entry(db: Database, entry_id: str) -> Envelope | None:
+    """One entry, None if it was trimmed. Raises like `parse_envelope`."""
+    with redis_errors():
+        found = await db.redis.xrange(db.keys.stream, min=entry_id, max=entry_id)
+    return parse_envelope(found[0][1]["e"]) if found else None
 
 
 async def forget_consumers(db: Database, groups: Sequence[str], idle_ms: int) -> int:

@@ -44,6 +44,7 @@ COMMANDS = {
     "referrals": ("list", "show", "match", "decline"),
     "dead": ("list", "redrive", "drop"),
     "brake": ("on", "off", "status"),
+    "replay": (),
 }  # fmt: skip
 
 CONTEXT = click.Context(cli)
@@ -100,7 +101,7 @@ def test_every_worker_names_its_jobs_and_wakes_only_real_ones(worker: str) -> No
 
 def test_every_due_time_that_code_sets_is_for_a_job_that_exists() -> None:
     call = re.compile(r"\.wake\(\s*\"(\w+)\",\s*\"(\w+)\"")
-    known_everywhere = {"deliver", "redrive"}
+    known_everywhere = {"deliver", "redrive", "replay"}
     for path in [*(ROOT / "engine").rglob("*.py"), *(ROOT / "workers").glob("*.py")]:
         for worker, job in call.findall(path.read_text()):
             jobs: set[str] = set(MODULES[worker].JOBS)
@@ -109,7 +110,7 @@ def test_every_due_time_that_code_sets_is_for_a_job_that_exists() -> None:
 
 def test_the_runtime_is_what_answers_for_the_jobs_of_the_outbox() -> None:
     source = inspect.getsource(Runtime)
-    assert all(f'job == "{job}"' in source for job in ("deliver", "redrive"))
+    assert all(f'job == "{job}"' in source for job in ("deliver", "redrive", "replay"))
 
 
 def test_every_kind_of_intent_has_its_two_log_names() -> None:

@@ -15,7 +15,7 @@ from engine.moderation import detect, rules, texts
 from engine.moderation.deciding import decide, warning_still_wanted, withdrawal_still_wanted
 from engine.moderation.rules import BrakeCommand, CaseCommand, Policy, Verdict
 from engine.moderation.store import Case, Cases
-from engine.outbox import ChatContent, Intent, Kind, put, set_brake
+from engine.outbox import ChatContent, Intent, Kind, put, set_brake, was_put
 from engine.ports import Lane
 from engine.questions.store import Questions
 
@@ -107,6 +107,8 @@ async def _open(case: Case, words: list[str], *, approved: bool, commit: Commit,
 
 async def _obey(event: MessageCreated | MessageUpdated, commit: Commit, deps: Deps) -> str:
     """An admin's word in the admin room; edits of old messages are no commands."""
+    if await was_put(commit, _post_id(Kind.REPLY, event.message_id, event.room_id)):
+        raise Ignored("obeyed before")
     command = rules.read_command(parse(event.body).text) if event.kind == "message_created" else None
     match command:
         case CaseCommand(verdict, case_id):
@@ -138,7 +140,7 @@ async def _decide(case_id: str, verdict: Verdict, by: str, commit: Commit, deps:
 
 async def _post(kind: Kind, subject: str, room_id: int, body: str, commit: Commit) -> None:
     intent = Intent(
-        id=f"{kind}-{subject}-{room_id}",
+        id=_post_id(kind, subject, room_id),
         worker="moderation",
         kind=kind,
         lane=Lane.REPLY if kind is Kind.REPLY else Lane.MODERATION,
@@ -147,6 +149,10 @@ async def _post(kind: Kind, subject: str, room_id: int, body: str, commit: Commi
         created_at=commit.now,
     )
     await put(commit, intent)
+
+
+def _post_id(kind: Kind, subject: str, room_id: int) -> str:
+    return f"{kind}-{subject}-{room_id}"
 
 
 async def _warning_wanted(intent: Intent, commit: Commit, _: Deps) -> SendVerdict:

@@ -31,6 +31,8 @@ async def on_message(event: MessageCreated | MessageUpdated, commit: Commit, dep
     if parsed.is_system:
         raise Ignored("a notice of Chatwork's")
     known = await Referrals(commit).of_member(event.account_id)
+    if known is not None and known.code in find_codes(parsed.text):
+        raise Ignored("the code itself is no post")
     if known is not None and event.kind == "message_updated":
         raise Ignored("an edit is no post")
     if known is not None:

@@ -24,6 +24,7 @@ from engine.outbox import Channel, Intent, Kind, Verdict
 from engine.outbox import Guard as BoundGuard
 from engine.routes import handler_for
 from engine.sender import Sender
+from engine.stream import read_entry
 from workers.duetimes import DueTimes
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ JOB_DELAYS = (2.0, 10.0, MINUTE, 5 * MINUTE, 15 * MINUTE)
 
 CONFLICTS = 20
 """Runs of a handler in a row whose reads were changed by somebody else; far above what contention gives."""
+
+RERUNS = ("redrive", "replay")
+"""Jobs in which a person has an event handled again; when they fail, that person looks again."""
 
 UNKNOWN_JOB_WAIT = MINUTE
 """A job whose name this code does not know belongs to newer code: look again."""
@@ -190,7 +194,7 @@ class Runtime:
                 outcome = await self._again(job, argument, failure.reason, failure.retry_after)
             except Exception as bug:  # a job must never stop the worker
                 log.exception("job_failed")
-                if job != "redrive" and await self.due_times.tries(job, argument) + 1 < JOB_TRIES:
+                if job not in RERUNS and await self.due_times.tries(job, argument) + 1 < JOB_TRIES:
                     outcome = await self._again(job, argument, type(bug).__name__, None)
                 else:
                     outcome = await self._bury_job(job, argument, type(bug).__name__, traceback.format_exc())
@@ -203,6 +207,8 @@ class Runtime:
             return outcome
         if job == "redrive":
             return await self._redrive(argument)
+        if job == "replay":
+            return await self._replay(argument)
         run = self._jobs.get(job)
         if run is None:
             return await self._again(job, argument, "unknown job, left for newer code", UNKNOWN_JOB_WAIT)
@@ -239,7 +245,7 @@ class Runtime:
         return f"again in {wait:.1f} s: {reason}"
 
     async def _bury_job(self, job: str, argument: str, reason: str, trace: str | None) -> str:
-        if job == "redrive":  # what failed again is still the dead letter it was
+        if job in RERUNS:  # what failed again is still the dead letter, or the entry, that it was
             return await self._end_job(job, argument, f"failed again: {reason}")
         commit = self._ending(job, argument)
         letter = DeadLetter(
@@ -262,14 +268,29 @@ class Runtime:
         letter, _ = await self.deps.db.read(dead_key(self.deps.db.keys, letter_id), DeadLetter)
         if letter is None or letter.source != "event":
             raise Ignored("no such dead letter")
-        try:
-            outcome = await self._run_handler(parse_envelope(letter.subject), None)
-        except Ignored as ignored:
-            outcome = f"ignored: {ignored.reason}"
+        outcome = await self._run_outside(parse_envelope(letter.subject))
         commit = self._ending("redrive", letter_id)
         unbury(commit, letter_id)
         await self.deps.db.apply(commit)
         return outcome
+
+    async def _replay(self, entry_id: str) -> str:
+        """Give an entry of the stream to this worker again; what it counted before it does not count again."""
+        told = await read_entry(self.deps.db, entry_id)
+        if told is None:
+            raise Ignored("no such entry any more")
+        outcome = await self._run_outside(told)
+        commit = self._ending("replay", entry_id)
+        commit.fact("event_replayed", event_id=told.event_id, outcome=outcome)
+        await self.deps.db.apply(commit)
+        return outcome
+
+    async def _run_outside(self, told: Envelope) -> str:
+        """Have an event handled that no group holds."""
+        try:
+            return await self._run_handler(told, None)
+        except Ignored as ignored:
+            return f"ignored: {ignored.reason}"
 
     def _say(self, what: str, outcome: str, **fields: object) -> str:
         log.debug(what, outcome=outcome, **fields)

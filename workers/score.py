@@ -1,12 +1,14 @@
 """Keeps each member's responsiveness and giving, from what `nudge` found out. Members never see any of it.
 
-Safe to run twice: an opportunity remembers whether its ask and its end were counted, whichever event came first.
+Safe to run twice: an event counts once, also when it is replayed; an opportunity remembers whether its ask and its end
+were counted, whichever event came first.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.errors import Ignored
 from engine.members.rules import Tally, answered, asked, faded, passed, responded, thanked
 from engine.members.store import Members, Opportunity
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from engine.commit import Commit
-    from engine.events import AskPassed, MemberAsked, QuestionAnswered, ThanksGiven
+    from engine.events import AskPassed, Event, MemberAsked, QuestionAnswered, ThanksGiven
     from workers.runtime import Deps, Job
 
 JOBS: Mapping[str, Job] = {}
@@ -22,7 +24,7 @@ JOBS: Mapping[str, Job] = {}
 
 async def on_member_asked(event: MemberAsked, commit: Commit, deps: Deps) -> str:
     """An invitation was posted: an opportunity begins."""
-    members = Members(commit)
+    members = await _counting(event, commit)
     known = await members.opportunity(event.question_id, event.account_id)
     if known is not None:
         return "skipped: counted with its response"
@@ -33,7 +35,7 @@ async def on_member_asked(event: MemberAsked, commit: Commit, deps: Deps) -> str
 
 async def on_ask_passed(event: AskPassed, commit: Commit, deps: Deps) -> str:
     """They said "not me": the opportunity is taken back."""
-    members = Members(commit)
+    members = await _counting(event, commit)
     known = await members.opportunity(event.question_id, event.account_id)
     if known is not None and known.ended:
         return "skipped: ended before"
@@ -46,7 +48,7 @@ async def on_ask_passed(event: AskPassed, commit: Commit, deps: Deps) -> str:
 
 async def on_question_answered(event: QuestionAnswered, commit: Commit, deps: Deps) -> str:
     """An answer: giving; and a response, if the engine had asked this member."""
-    members = Members(commit)
+    members = await _counting(event, commit)
     steps: list[Callable[[Tally], Tally]] = [answered]
     if event.was_asked:
         known = await members.opportunity(event.question_id, event.account_id)
@@ -63,10 +65,16 @@ async def on_question_answered(event: QuestionAnswered, commit: Commit, deps: De
 
 async def on_thanks_given(event: ThanksGiven, commit: Commit, deps: Deps) -> str:
     """The asker is content: thanks for everybody who helped."""
-    members = Members(commit)
+    members = await _counting(event, commit)
     for account_id in event.helpers:
         await _count(members, account_id, commit, deps, thanked)
     return f"counted: thanks for {len(event.helpers)}"
+
+
+async def _counting(event: Event, commit: Commit) -> Members:
+    if not await Members(commit).count_once(event.event_id):
+        raise Ignored("counted before")
+    return Members(commit)
 
 
 async def _count(

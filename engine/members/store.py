@@ -5,6 +5,7 @@
 {c}:roster:<room>                   record  who is in a room, as last listed
 {c}:invited:<account>               record  times of the engine's invitations in the last week
 {c}:tally:<account>                 record  what the score counts
+{c}:counted:<event>                 record  that an event counted (expires after a month)
 {c}:opportunity:<question>:<account> record when somebody was asked (expires with the question's month)
 """
 
@@ -59,6 +60,12 @@ class Opportunity(Record):
 
     at: float
     ended: bool = False
+
+
+class Counted(Record):
+    """An event counted at `at`; longer ago than this record is kept, nothing is replayed."""
+
+    at: float
 
 
 class Members:
@@ -138,6 +145,14 @@ class Members:
     def put_tally(self, account_id: int, tally: Tally) -> None:
         """Write a tally that `tally` gave."""
         self._commit.write(self._keys("tally", account_id), TallyRecord(tally=tally))
+
+    async def count_once(self, event_id: str) -> bool:
+        """Note that an event counts now; False if it did before."""
+        key = self._keys("counted", event_id)
+        if await self._commit.read(key, Counted) is not None:
+            return False
+        self._commit.write(key, Counted(at=self._commit.now), ttl=MONTH)
+        return True
 
     async def opportunity(self, question_id: str, account_id: int) -> Opportunity | None:
         """An opportunity, to be changed."""

@@ -49,8 +49,10 @@ async def tell(referral: Referral, state: State, commit: Commit) -> str:
             intent = _acknowledgement(referral, step, way, content, commit)
             if await put(commit, intent):
                 told.append(intent.id)
+    if not told:
+        return "skipped: told before, nothing the vendor may hear, or no way to tell"
     referrals.put(referral.model_copy(update={"intents": (*referral.intents, *told)}))
-    return f"told: {len(told)}" if told else "skipped: nothing the vendor may hear, or no way to tell"
+    return f"told: {len(told)}"
 
 
 def _ways(vendor: Vendor, referral: Referral, step: Step) -> list[tuple[str, Content]]:

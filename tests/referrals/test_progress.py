@@ -125,7 +125,7 @@ async def test_one_way_is_enough(desk: Desk, vendor: dict[str, Any], ways: int) 
 async def test_a_step_is_told_once_whoever_repeats_it(desk: Desk) -> None:
     await desk.open(webhook_url="https://vendor.example/hook")
     await desk.tell(State.RECEIVED)
-    assert await desk.tell(State.RECEIVED) == "skipped: nothing the vendor may hear, or no way to tell"
+    assert await desk.tell(State.RECEIVED) == "skipped: told before, nothing the vendor may hear, or no way to tell"
     assert len(await desk.intents()) == 1
 
 
