@@ -11,7 +11,9 @@ import signal
 import time
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+import click
 import structlog
 from aiohttp import web
 
@@ -20,6 +22,9 @@ from engine.clock import SystemClock
 from engine.commit import Database
 from engine.connect import connect, connect_arq, refuse_forgetful
 from engine.errors import Refused, Transient
+from engine.ingress.console.app import Console
+from engine.ingress.console.outlook import Viewpoint
+from engine.ingress.console.session import Sessions, kept_token
 from engine.ingress.health import Health
 from engine.ingress.journal import Journal, soon
 from engine.ingress.spool import Spool, SpoolFailed
@@ -48,7 +53,9 @@ READY_REMINDER = 10.0
 """Seconds between two lines about what is missing."""
 
 
-def create_app(db: Database, clock: Clock, journal: Journal, door: Door, vendors: VendorApi) -> web.Application:
+def create_app(
+    db: Database, clock: Clock, journal: Journal, door: Door, community: Community, *, sessions: Sessions
+) -> web.Application:
     """The routes over ready-made parts; background work starts and ends with the application."""
     health = Health(db, clock, journal, door)
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_count(health), problems])
@@ -57,7 +64,9 @@ def create_app(db: Database, clock: Clock, journal: Journal, door: Door, vendors
     app.router.add_get("/healthz", health.healthz)
     app.router.add_get("/readyz", health.readyz)
     app.router.add_get("/metrics", health.serve_metrics)
-    vendors.add_to(app.router)
+    VendorApi(db, clock, community).add_to(app.router)
+    viewpoint = Viewpoint(db, clock, health, ZoneInfo(community.community.timezone))
+    Console(sessions, viewpoint, clock).add_to(app.router)
     app.cleanup_ctx.append(_background(journal.keep_draining))
     app.cleanup_ctx.append(_background(lambda: _beat(db, door, clock)))
     app.cleanup_ctx.append(_background(lambda: _announce_ready(health)))
@@ -133,7 +142,7 @@ async def run_ingress(environment: Environment, community: Community, redis_url:
         spool = stack.enter_context(_open_spool(environment))
         journal = Journal(db, Publisher(db, clock), spool, clock)
         door = Door(tokens, journal, clock)
-        app = create_app(db, clock, journal, door, VendorApi(db, clock, community))
+        app = create_app(db, clock, journal, door, community, sessions=Sessions(_admin_token(environment)))
         runner = web.AppRunner(app, access_log=None, keepalive_timeout=HEADER_TIMEOUT, shutdown_timeout=2.0)
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
@@ -154,6 +163,16 @@ def _tokens(environment: Environment) -> dict[str, tuple[str, ...]]:
     except ValueError:
         raise Refused("CHATWORK_WEBHOOK_TOKENS: a token is not base64; copy it whole from Chatwork's form") from None
     return tokens
+
+
+def _admin_token(environment: Environment) -> str:
+    """The token of the console; where nobody set one, it is made once, and shown that one time."""
+    if environment.admin_token is not None:
+        return environment.admin_token.get_secret_value()
+    token, is_new = kept_token(environment.data_dir)
+    if is_new:
+        click.echo(f"Console: http://{environment.host}:{environment.port}/admin, token {token} (not shown again)")
+    return token
 
 
 def _open_spool(environment: Environment) -> Spool:

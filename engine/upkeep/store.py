@@ -1,6 +1,7 @@
 """What the keeper remembers.
 
 {c}:look:<room>  record  the last look at a room's messages
+{c}:losses       record  the last losses of messages
 {c}:silence      record  workers found silent, and since when
 """
 
@@ -8,11 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.clock import DAY
 from engine.commit import Commit, Record
 from engine.upkeep.rules import Look
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from engine.commit import Database
+
+LOSSES_KEPT = 20
+LOSSES_SHOWN = 30 * DAY
+"""Seconds after the last loss for which they are shown."""
 
 
 class LookRecord(Record):
@@ -26,6 +34,20 @@ class Silence(Record):
 
     workers: tuple[str, ...]
     since: float
+
+
+class Loss(Record):
+    """Messages of a room that can no longer be read, sent between these times (epoch seconds)."""
+
+    room_id: int
+    start: int
+    end: int
+
+
+class Losses(Record):
+    """The last losses, oldest first."""
+
+    losses: tuple[Loss, ...] = ()
 
 
 class Upkeep:
@@ -57,3 +79,15 @@ class Upkeep:
     def put_silence(self, silence: Silence) -> None:
         """Write what `silence` was asked for."""
         self._commit.write(self._keys("silence"), silence)
+
+    async def add_loss(self, loss: Loss) -> None:
+        """Remember a loss, to be shown to the admins."""
+        key = self._keys("losses")
+        known = await self._commit.read(key, Losses) or Losses()
+        self._commit.write(key, Losses(losses=(*known.losses, loss)[-LOSSES_KEPT:]), ttl=LOSSES_SHOWN)
+
+
+async def losses(db: Database) -> Sequence[Loss]:
+    """The last losses, oldest first."""
+    found, _ = await db.read(db.keys("losses"), Losses)
+    return found.losses if found else ()

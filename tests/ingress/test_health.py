@@ -15,10 +15,10 @@ from engine.commit import Database
 from engine.dead import DeadLetter, bury
 from engine.events import MessageCreated, envelope
 from engine.ingress.app import create_app
+from engine.ingress.console.session import Sessions
 from engine.ingress.journal import Journal
 from engine.ingress.signature import sign
 from engine.ingress.spool import Spool
-from engine.ingress.vendor_api import VendorApi
 from engine.ingress.webhook import Door
 from engine.keys import Keys
 from engine.routes import WORKERS
@@ -91,7 +91,7 @@ async def open_house(folder: Path) -> AsyncIterator[House]:
     with Spool(folder / "spool", 1 << 20) as spool:
         journal = Journal(db, Publisher(db, clock), spool, clock)
         door = Door({"*": (TOKEN,)}, journal, clock)
-        app = create_app(db, clock, journal, door, VendorApi(db, clock, Community()))
+        app = create_app(db, clock, journal, door, Community(), sessions=Sessions("-"))
         async with TestClient(TestServer(app)) as client:
             house = House(client, server, db, journal)
             house.clock = clock

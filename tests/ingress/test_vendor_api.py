@@ -25,9 +25,10 @@ from engine.commands.vendors import add_vendor
 from engine.commit import Database
 from engine.ingress import vendor_api
 from engine.ingress.app import create_app
+from engine.ingress.console.session import Sessions
 from engine.ingress.journal import Journal
 from engine.ingress.spool import Spool
-from engine.ingress.vendor_api import LARGEST_BODY, VendorApi
+from engine.ingress.vendor_api import LARGEST_BODY
 from engine.ingress.webhook import Door
 from engine.keys import Keys
 from engine.referrals.rules import State
@@ -108,7 +109,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     db = Database(redis, Keys("main"), NoWakes())
     with Spool(tmp_path / "spool", 1 << 20) as spool:
         journal = Journal(db, Publisher(db, clock), spool, clock)
-        app = create_app(db, clock, journal, Door({}, journal, clock), VendorApi(db, clock, Community()))
+        app = create_app(db, clock, journal, Door({}, journal, clock), Community(), sessions=Sessions("-"))
         async with TestClient(TestServer(app)) as client:
             house = House(client, server, db, clock)
             house.vendor, house.key = await house.add("みほん商事")

@@ -17,10 +17,10 @@ from engine.dead import list_dead
 from engine.errors import Transient
 from engine.ingress import journal, webhook
 from engine.ingress.app import create_app
+from engine.ingress.console.session import Sessions
 from engine.ingress.journal import Journal
 from engine.ingress.signature import sign
 from engine.ingress.spool import Spool, SpoolFull
-from engine.ingress.vendor_api import VendorApi
 from engine.ingress.webhook import Door
 from engine.settings import Community
 from engine.stream import Publisher
@@ -80,7 +80,7 @@ async def open_house(db: Database, clock: FakeClock, folder: Path, spool_bytes: 
     with Spool(folder / "spool", spool_bytes) as spool:
         publisher = SwitchablePublisher(db, clock)
         journal = Journal(db, publisher, spool, clock)
-        app = create_app(db, clock, journal, Door(TOKENS, journal, clock), VendorApi(db, clock, Community()))
+        app = create_app(db, clock, journal, Door(TOKENS, journal, clock), Community(), sessions=Sessions("-"))
         async with TestClient(TestServer(app)) as client:
             yield House(client, db, journal, publisher)
 

@@ -22,10 +22,10 @@ from engine.commands.office import Office
 from engine.commands.vendors import add_vendor
 from engine.commit import Database
 from engine.ingress.app import create_app
+from engine.ingress.console.session import Sessions
 from engine.ingress.journal import Journal
 from engine.ingress.signature import sign
 from engine.ingress.spool import Spool
-from engine.ingress.vendor_api import VendorApi
 from engine.ingress.webhook import Door
 from engine.keys import Keys
 from engine.ports import Account
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 BOARD, ADMIN_ROOM, VENDOR_ROOM = 567890123, 567890124, 567890125
 TOKEN = base64.b64encode(b"a token that Chatwork made for one webhook").decode()
 SETTING = "12346"
+ADMIN_TOKEN = "a token that only admins know"
 
 ASKER = Account(101, "青木", "member")
 COLLEAGUE = Account(102, "井上", "member")
@@ -151,7 +152,7 @@ class Community:
         with Spool(folder / "spool", 1 << 20) as spool:
             journal = Journal(db, Publisher(db, clock), spool, clock)
             door = Door({SETTING: (TOKEN,)}, journal, clock)
-            app = create_app(db, clock, journal, door, VendorApi(db, clock, configured))
+            app = create_app(db, clock, journal, door, configured, sessions=Sessions(ADMIN_TOKEN))
             async with TestClient(TestServer(app)) as client:
                 opened = cls(client, db, clock, chat, configured, runtimes, inbox, post_office)
                 for worker in WORKERS:
