@@ -8,6 +8,7 @@ has happened, after it everything has, and a second consumer of the same entry f
     {c}:<record>      hash  v = version, d = the record as JSON
     {c}:wakes:<worker> zset  due times; members `job|argument`
     {c}:seen:<id>     string  an event id that was published (expires)
+    {c}:heard:<room>:<message>  string  something of a message was published (expires)
     {c}:told:<room>   string  how many messages of a room were published
     {c}:events        stream  field e = envelope
 """
@@ -27,7 +28,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from engine.clock import DAY, Epoch
 from engine.errors import Transient
-from engine.events import AnyEvent, Envelope, MessageCreated, envelope
+from engine.events import AnyEvent, Envelope, MessageCreated, MessageDeleted, MessageUpdated, envelope
 from engine.log import get_logger
 from engine.ports import Wake, Wakes
 
@@ -142,10 +143,6 @@ class Commit:
         """Add a follow-up event; it inherits the trace."""
         self.events.append(envelope(event, now=self.now, trace=self.trace))
 
-    def count_as_told(self, room_id: int) -> None:
-        """A message of a room was published, though not as a new one."""
-        self.writes.append(("INCR", self.db.keys("told", room_id)))
-
     def wake(self, worker: str, job: str, argument: str, at: Epoch) -> None:
         """Have `worker` run `job(argument)` at `at`; the due time is part of the commit, so it cannot be lost."""
         self.rank(self.db.keys.wakes(worker), f"{job}|{argument}", at)
@@ -251,8 +248,19 @@ class Database:
         for event in commit.events:
             yield self.keys.seen(event.event_id)
             yield event.model_dump_json()
-            told = event.event
-            yield self.keys("told", told.room_id) if isinstance(told, MessageCreated) else ""
+            yield from self._count(event)
+
+    def _count(self, told: Envelope) -> tuple[str, str]:
+        """Where a message is counted once, by its first event: an edit whose message no webhook told tells of it, too.
+
+        One of a message so old that its mark is forgotten was counted when it was new.
+        """
+        match told.event:
+            case MessageCreated() | MessageUpdated() | MessageDeleted() as event:
+                if event.sent_at > told.recorded_at - SEEN_FOR:
+                    heard = self.keys("heard", event.room_id, event.message_id)
+                    return heard, self.keys("told", event.room_id)
+        return "", ""
 
 
 def _text(word: str | bytes) -> str:

@@ -67,22 +67,32 @@ async def on_hint(event: MessageCreated, commit: Commit, deps: Deps) -> str:
     notice = parse(event.body).notice
     if deps.community.role_of(event.room_id) is None or notice is None or not MEMBERSHIP.intersection(notice.keys):
         raise Ignored("no hint")
-    commit.wake("keeper", "compare_members", "", commit.now)
-    return "hint: looking at the member lists"
+    commit.wake("keeper", "compare_room", str(event.room_id), commit.now)
+    return "hint: looking at the member list"
 
 
 async def compare_members(_: str, commit: Commit, deps: Deps) -> str:
     """Compare every room's member list with the stored one. The first look learns: nobody has joined by it."""
     changes = 0
     for room in deps.community.rooms:
-        await Members(commit).roster(room.room_id)  # first: a list older than the roster must not be believed
         try:
-            listed = await deps.chat.members(room.room_id)
+            changes += await _compare(room.room_id, commit, deps)
         except (Transient, Permanent) as failure:
             log.warning("member_list_unread", room_id=room.room_id, reason=failure.reason)
-            continue
-        changes += await _update_room(room.room_id, listed, commit)
     return f"changes: {changes}"
+
+
+async def compare_room(room_id: str, commit: Commit, deps: Deps) -> str:
+    """Compare one room's member list. Who came waits for it, so it is tried again soon if it cannot be read now."""
+    try:
+        return f"changes: {await _compare(int(room_id), commit, deps)}"
+    except Permanent as failure:
+        raise Ignored(failure.reason) from failure  # `compare_members` says so every time
+
+
+async def _compare(room_id: int, commit: Commit, deps: Deps) -> int:
+    await Members(commit).roster(room_id)  # first: a list older than the roster must not be believed
+    return await _update_room(room_id, await deps.chat.members(room_id), commit)
 
 
 async def _update_room(room_id: int, listed: list[Account], commit: Commit) -> int:
@@ -196,8 +206,6 @@ async def _look_at(room_id: int, count: int | None, told_before: int, commit: Co
     ]
     for event in missing:
         commit.publish(event)
-        if event.message_id not in heard and not isinstance(event, MessageCreated):
-            commit.count_as_told(room_id)
     by_others = sum(event.account_id != deps.own_account_id for event in missing)
     if by_others:
         commit.fact("gap_filled", room_id=room_id, messages=by_others)
@@ -255,6 +263,7 @@ async def _tell_admins(subject: str, text: str, commit: Commit, deps: Deps) -> N
 
 JOBS: Mapping[str, Job] = {
     "compare_members": compare_members,
+    "compare_room": compare_room,
     "sweep": sweep,
     "watch": watch,
     "fill_gaps": fill_gaps,

@@ -203,6 +203,19 @@ async def test_what_was_missed_is_noticed_even_when_webhooks_came_back_before_an
     assert len(lost) == 1
 
 
+async def test_an_edit_that_was_told_although_its_message_was_not_is_no_loss(community: Community) -> None:
+    said = community.writes(COLLEAGUE, "はい。")
+    await community.edits(said, "はい、そうです。")
+    for _ in range(6):
+        await community.after(minutes=1)
+    assert community.admin_transcript == []
+    await community.hears(said, "はい。")  # late
+    for _ in range(6):
+        await community.after(minutes=1)
+    assert community.admin_transcript == []
+    assert await community.db.told(BOARD) == 1
+
+
 async def test_a_hundred_missed_are_all_filled(community: Community) -> None:
     await community.says(ASKER, "おはようございます。")
     await community.after(minutes=1)
