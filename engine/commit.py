@@ -207,10 +207,13 @@ class Database:
             marks = await self.redis.mget([self.keys.seen(event_id) for event_id in event_ids])
         return {event_id for event_id, mark in zip(event_ids, marks, strict=True) if mark is not None}
 
-    async def told(self, room_id: int) -> int:
-        """How many messages of a room were published, ever."""
+    async def told_of(self, room_ids: Sequence[int]) -> dict[int, int]:
+        """How many messages of each room were published, ever."""
+        if not room_ids:
+            return {}
         with redis_errors():
-            return int(await self.redis.get(self.keys("told", room_id)) or 0)
+            counted = await self.redis.mget([self.keys("told", room_id) for room_id in room_ids])
+        return {room_id: int(count or 0) for room_id, count in zip(room_ids, counted, strict=True)}
 
     async def next_number(self, name: str) -> int:
         """Return a number that was never given out under this name; a commit that fails leaves a hole."""
@@ -253,13 +256,15 @@ class Database:
     def _count(self, told: Envelope) -> tuple[str, str]:
         """Where a message is counted once, by its first event: an edit whose message no webhook told tells of it, too.
 
-        One of a message so old that its mark is forgotten was counted when it was new.
+        An edit of one so old that its mark is forgotten counts nothing: it was counted when it was new.
         """
         match told.event:
+            case MessageUpdated(sent_at=sent_at) | MessageDeleted(sent_at=sent_at) if (
+                sent_at < told.recorded_at - SEEN_FOR
+            ):
+                pass
             case MessageCreated() | MessageUpdated() | MessageDeleted() as event:
-                if event.sent_at > told.recorded_at - SEEN_FOR:
-                    heard = self.keys("heard", event.room_id, event.message_id)
-                    return heard, self.keys("told", event.room_id)
+                return self.keys("heard", event.room_id, event.message_id), self.keys("told", event.room_id)
         return "", ""
 
 

@@ -90,7 +90,8 @@ class Archive:
         """Messages of the boards, the engine's own among them, that neither a webhook told nor the keeper found."""
         world = await self._site.world("GET", "")
         rooms = {room["room_id"]: room["message_num"] for room in world["rooms"]}
-        return sum([rooms[room_id] - await self._db.told(room_id) for room_id in self._site.boards])
+        told = await self._db.told_of(self._site.boards)
+        return sum(rooms[room_id] - told[room_id] for room_id in self._site.boards)
 
     async def read(self) -> Books:
         """Read everything; rooms between two equal looks at the intents, because the engine goes on working."""
@@ -119,7 +120,7 @@ class Archive:
         books.written += len(messages)
         books.unheard += sum(told.isdisjoint((now[one], new[one])) for one in now)
         books.unheard_edits += sum(now[one] != new[one] and now[one] not in told for one in now)
-        books.counted_twice += max(0, await self._db.told(room_id) - len(messages))
+        books.counted_twice += max(0, (await self._db.told_of([room_id]))[room_id] - len(messages))
 
     async def _intents(self) -> AsyncIterator[Intent]:
         prefix = self._keys("intent", "")
