@@ -109,7 +109,7 @@ class Archive:
                 await self._compare(room_id, [_posted(row) for row in messages], books)
         for worker in WORKERS:
             books.wakes |= set(await self._db.ranked(self._keys.wakes(worker)))
-        books.intents = sorted([intent async for intent in self._intents()], key=lambda intent: intent.id)
+        books.intents = [intent async for intent in self._intents()]
         return books
 
     async def _compare(self, room_id: int, messages: list[PostedMessage], books: Books) -> None:
@@ -124,7 +124,8 @@ class Archive:
 
     async def _intents(self) -> AsyncIterator[Intent]:
         prefix = self._keys("intent", "")
-        keys = [key async for key in self._redis.scan_iter(match=f"{_escaped(prefix)}*", count=AT_ONCE)]
+        found = {key async for key in self._redis.scan_iter(match=f"{prefix}*", count=AT_ONCE)}  # some come twice
+        keys = sorted(found)
         for first in range(0, len(keys), AT_ONCE):
             for intent in await self._db.read_many(keys[first : first + AT_ONCE], Intent):
                 if intent is not None:
@@ -135,7 +136,3 @@ def _posted(row: dict[str, Any]) -> PostedMessage:
     return PostedMessage(
         row["message_id"], int(row["account_id"]), row["body"], int(row["send_time"]), int(row["update_time"])
     )
-
-
-def _escaped(prefix: str) -> str:
-    return prefix.replace("[", r"\[")
