@@ -37,8 +37,8 @@ format: setup ## let the formatter decide
 test-compose: setup ## docker-compose.yml for real, in podman containers
 	@$(VENV)/bin/python ops/compose/test.py
 
-chaos: setup ## kill everything under load for half an hour; SECONDS and SEED choose otherwise
-	@$(VENV)/bin/python ops/chaos/run.py --seconds $(or $(SECONDS),1800) --seed $(or $(SEED),1)
+chaos: setup ## kill everything under load for over half an hour; SECONDS and SEED choose otherwise
+	@$(VENV)/bin/python ops/chaos/run.py --seconds $(or $(SECONDS),2100) --seed $(or $(SEED),1)
 
 docs: setup ## regenerate ops/logs.md
 	$(VENV)/bin/python ops/logs.py > ops/logs.md

@@ -5,7 +5,7 @@
 --       due       key, member, score        (all empty: nothing expected)
 --       ack       group, entry id           (both empty: nothing to acknowledge)
 --       writes    n, then n * (words, command, key, ...)
---       events    ttl of the seen mark in ms, n, then n * (seen key, envelope, key that counts it or empty)
+--       events    ttl of the marks in ms, n, then n * (seen key, envelope, heard key, key that counts it; or both empty)
 -- Returns { "conflict" } | { "acknowledged" } | { "done", 1|0 for each event: was it new? }
 local at = 0
 local function take()
@@ -41,11 +41,11 @@ end
 local reply = { 'done' }
 local ttl = take()
 for _ = 1, tonumber(take()) do
-  local seen, envelope, counter = take(), take(), take()
+  local seen, envelope, heard, counter = take(), take(), take(), take()
   if redis.call('EXISTS', seen) == 0 then
     redis.call('XADD', KEYS[1], '*', 'e', envelope) -- first: what could not be added must not count as published
     redis.call('SET', seen, '1', 'PX', ttl)
-    if counter ~= '' then
+    if counter ~= '' and redis.call('SET', heard, '1', 'PX', ttl, 'NX') then -- whichever of its events comes first
       redis.call('INCR', counter)
     end
     reply[#reply + 1] = 1

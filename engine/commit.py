@@ -8,6 +8,7 @@ has happened, after it everything has, and a second consumer of the same entry f
     {c}:<record>      hash  v = version, d = the record as JSON
     {c}:wakes:<worker> zset  due times; members `job|argument`
     {c}:seen:<id>     string  an event id that was published (expires)
+    {c}:heard:<room>:<message>  string  something of a message was published (expires)
     {c}:told:<room>   string  how many messages of a room were published
     {c}:events        stream  field e = envelope
 """
@@ -27,7 +28,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from engine.clock import DAY, Epoch
 from engine.errors import Transient
-from engine.events import AnyEvent, Envelope, MessageCreated, envelope
+from engine.events import AnyEvent, Envelope, MessageCreated, MessageDeleted, MessageUpdated, envelope
 from engine.log import get_logger
 from engine.ports import Wake, Wakes
 
@@ -146,10 +147,6 @@ class Commit:
         """Add a follow-up event; it inherits the trace."""
         self.events.append(envelope(event, now=self.now, trace=self.trace))
 
-    def count_as_told(self, room_id: int) -> None:
-        """A message of a room was published, though not as a new one."""
-        self.writes.append(("INCR", self.db.keys("told", room_id)))
-
     def wake(self, worker: str, job: str, argument: str, at: Epoch) -> None:
         """Have `worker` run `job(argument)` at `at`; the due time is part of the commit, so it cannot be lost."""
         self.rank(self.db.keys.wakes(worker), f"{job}|{argument}", at)
@@ -214,10 +211,13 @@ class Database:
             marks = await self.redis.mget([self.keys.seen(event_id) for event_id in event_ids])
         return {event_id for event_id, mark in zip(event_ids, marks, strict=True) if mark is not None}
 
-    async def told(self, room_id: int) -> int:
-        """How many messages of a room were published, ever."""
+    async def told_of(self, room_ids: Sequence[int]) -> dict[int, int]:
+        """How many messages of each room were published, ever."""
+        if not room_ids:
+            return {}
         with redis_errors():
-            return int(await self.redis.get(self.keys("told", room_id)) or 0)
+            counted = await self.redis.mget([self.keys("told", room_id) for room_id in room_ids])
+        return {room_id: int(count or 0) for room_id, count in zip(room_ids, counted, strict=True)}
 
     async def next_number(self, name: str) -> int:
         """Return a number that was never given out under this name; a commit that fails leaves a hole."""
@@ -255,8 +255,21 @@ class Database:
         for event in commit.events:
             yield self.keys.seen(event.event_id)
             yield event.model_dump_json()
-            told = event.event
-            yield self.keys("told", told.room_id) if isinstance(told, MessageCreated) else ""
+            yield from self._count(event)
+
+    def _count(self, told: Envelope) -> tuple[str, str]:
+        """Where a message is counted once, by its first event: an edit whose message no webhook told tells of it, too.
+
+        An edit of one so old that its mark is forgotten counts nothing: it was counted when it was new.
+        """
+        match told.event:
+            case MessageUpdated(sent_at=sent_at) | MessageDeleted(sent_at=sent_at) if (
+                sent_at < told.recorded_at - SEEN_FOR
+            ):
+                pass
+            case MessageCreated() | MessageUpdated() | MessageDeleted() as event:
+                return self.keys("heard", event.room_id, event.message_id), self.keys("told", event.room_id)
+        return "", ""
 
 
 def _text(word: str | bytes) -> str:

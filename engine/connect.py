@@ -35,6 +35,22 @@ WANTED = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noe
 """What the server must be set to, so that an accepted event is kept."""
 
 
+class _Translating:
+    """Mixed into a connection: a write to a socket that was reset a moment ago is a lost connection.
+
+    uvloop calls it a RuntimeError, which redis-py passes on as it is, so that nobody connected again.
+    """
+
+    async def send_packed_command(self, *arguments: Any, **options: Any) -> None:
+        """Send. Raises redis-py's `ConnectionError` also for what uvloop says."""
+        try:
+            await super().send_packed_command(*arguments, **options)  # type: ignore[misc]  # the connection's
+        except RuntimeError as closed:
+            if "the handler is closed" not in str(closed):
+                raise
+            raise RedisConnectionError("the connection was reset") from closed
+
+
 def _options() -> dict[str, Any]:
     return {
         "socket_timeout": READ_TIMEOUT,
@@ -51,6 +67,8 @@ def _pool(url: str, *, decode: bool) -> ConnectionPool:
         pool.connection_class(**pool.connection_kwargs)  # connects nowhere, but complains of options it does not know
     except (ValueError, TypeError, RedisError):
         raise Refused("REDIS_URL: cannot be read; write it like redis://:password@host:6379/0") from None
+    plain = pool.connection_class
+    pool.connection_class = type(plain.__name__, (_Translating, plain), {})
     return pool
 
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+import uvloop
 from redis.asyncio.sentinel import SentinelConnectionPool
 
 from engine.connect import CONNECT_TIMEOUT, READ_TIMEOUT, connect, connect_arq, durability_problems
@@ -93,6 +94,33 @@ async def test_arqs_client_gives_bytes_and_writes_json(valkey_url: str, real_red
     assert json.loads(stored)["a"] == ["deliver", "青木"]
     assert await arq.zcard("queue") == 1
     await arq.aclose()
+
+
+def test_a_connection_that_was_reset_a_moment_ago_is_opened_again(valkey_url: str) -> None:
+    """uvloop says `RuntimeError` then, which redis-py passes on; a worker ended by it in the chaos bench."""
+
+    async def reset_between_two_commands() -> None:
+        client = connect(valkey_url)
+        await client.ping()
+        [connection] = client.connection_pool._available_connections  # noqa: SLF001
+        assert connection._writer is not None  # noqa: SLF001
+        connection._writer.transport.abort()  # noqa: SLF001
+        assert await client.ping()
+        await client.aclose()
+
+    uvloop.run(reset_between_two_commands())
+
+
+async def test_a_bug_while_sending_stays_a_bug(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def breaks(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    client = connect(valkey_url)
+    await client.ping()
+    monkeypatch.setattr("redis.asyncio.connection.AbstractConnection._send_packed_command", breaks)
+    with pytest.raises(RuntimeError, match="a bug"):
+        await client.ping()
+    await client.aclose()
 
 
 class TestDurability:

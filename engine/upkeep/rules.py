@@ -42,6 +42,7 @@ class Look:
     Messages before `since` were there before the engine. `fresh` is how many were new; `missing_since` is when looks
     began to find untold messages with none told by a webhook in between. `untold` is how many of the room's messages
     were never published when that was last accounted for, at `sound_at`; `untold_last` is the same at the last look.
+    `count` is how many messages the room held.
     """
 
     since: float
@@ -53,6 +54,15 @@ class Look:
     untold: int | None = None
     untold_last: int | None = None
     sound_at: int = 0
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A room without its messages: how many it holds, and how many of them were published."""
+
+    count: int
+    told: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,7 @@ def looked(
     missing: int,
     now: float,
     untold: int | None = None,
+    count: int | None = None,
 ) -> Look:
     """The next look's memory; `heard` are messages that were told, `missing` is how many were not."""
     newest = max(listed, key=lambda message: int(message.message_id), default=None)
@@ -157,6 +168,7 @@ def looked(
         untold=accounted,
         untold_last=look.untold_last if untold is None else untold,
         sound_at=newest_at if sound else look.sound_at,
+        count=look.count if count is None else count,
     )
 
 
@@ -165,11 +177,29 @@ def webhooks_are_silent(before: Look, *, missing: int, now: float) -> bool:
     return bool(missing) and before.missing_since is not None and now - before.missing_since >= PERSISTS
 
 
-def next_rooms(looks: Mapping[int, Look | None], now: float, most: int) -> list[int]:
-    """Which rooms to look at: never seen ones first, then by waiting time and how much was new at the last look."""
+def next_rooms(
+    looks: Mapping[int, Look | None], now: float, most: int, tallies: Mapping[int, Tally] | None = None
+) -> list[int]:
+    """Which rooms to look at: never seen ones, then those that hold more than was told, then by waiting time.
+
+    Of rooms that hold more, the one in which most was written since the last look is the next to lose something out of
+    its hundred. One look of a round is kept for the others: edits and deletions change no count.
+    """
+    tallies = tallies or {}
 
     def urgency(room_id: int) -> float:
         look = looks[room_id]
         return float("inf") if look is None else (now - look.looked_at) * (1 + look.fresh)
 
-    return sorted(looks, key=lambda room_id: (-urgency(room_id), room_id))[:most]
+    by_urgency = sorted(looks, key=lambda room_id: (-urgency(room_id), room_id))
+    unseen = [room_id for room_id in by_urgency if looks[room_id] is None]
+    written = {room_id: _written(look, tallies.get(room_id)) for room_id, look in looks.items()}
+    behind = sorted((room_id for room_id in looks if written[room_id]), key=lambda one: (-written[one], one))
+    return list(dict.fromkeys([*unseen, *behind[: most - 1], *by_urgency]))[:most]
+
+
+def _written(look: Look | None, tally: Tally | None) -> int:
+    """How many messages came since the last look, if the room holds more untold ones than are accounted for, else 0."""
+    if look is None or look.untold is None or tally is None or tally.count - tally.told <= look.untold:
+        return 0
+    return max(1, tally.count - (look.count or 0))

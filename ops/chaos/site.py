@@ -1,11 +1,14 @@
 """The real thing on one machine: database, simulated Chatwork, ingress and workers, each a process that can be killed.
 
-What is killed is started again a second later, as the restart policy of the compose file would.
+What is killed is started again a second later, as the restart policy of the compose file would. All parties speak to
+each other through proxies; what the bench asks itself goes past them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 import os
 import signal
@@ -13,26 +16,22 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from engine.chatwork.simulator.sample.people import ENGINE_TOKEN
-from engine.chatwork.simulator.sample.rooms import WEBHOOK_TOKENS
-from engine.embedded import EmbeddedValkey
+from engine.chatwork.simulator.sample.people import ADMINS, ENGINE_ID, ENGINE_TOKEN, MEMBERS
+from engine.chatwork.simulator.sample.rooms import ADMIN_ROOM, BOARD, WEBHOOK_PATH, WEBHOOK_TOKENS
+from engine.embedded import EmbeddedValkey, socket_path
 from engine.routes import WORKERS
+from ops.chaos.proxy import Proxy
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RESTART_AFTER = 1.0
 PARTS = ("ingress", *WORKERS)
 COMMUNITY = """
-[[rooms]]
-room_id = 567890123
-role = "board"
-[[rooms]]
-room_id = 567890124
-role = "admin"
 [active_hours]
 holidays = "none"
 quiet = "none"
@@ -44,6 +43,17 @@ asks_per_week = 100
 [score]
 half_life = "36500d"
 """
+ROOM = '[[rooms]]\nroom_id = {}\nrole = "{}"\n'
+FIRST_ROOM = 567_890_200
+ROOMS_AN_ACCOUNT = 5
+"""Chatwork's limit for webhooks; the rooms beyond the first are watched by accounts that only watch."""
+
+PARTIES = ("ingress", "chatwork", "redis", "vendor")
+"""Whose door each proxy stands before."""
+
+
+def _token(room_id: int) -> str:
+    return base64.b64encode(hashlib.sha256(f"chaos {room_id}".encode()).digest()).decode()
 
 
 def free_port() -> int:
@@ -59,8 +69,10 @@ class Site:
     """Everything that runs; `kills` counts by victim, `exits` what ended without being killed."""
 
     folder: Path
+    extra_rooms: int = 0
     port: int = field(default_factory=free_port)
     chatwork: str = ""
+    vendor_port: int = 0
     kills: dict[str, int] = field(default_factory=dict)
     exits: list[str] = field(default_factory=list)
     ended: bool = False
@@ -69,22 +81,33 @@ class Site:
         """Prepare folders and settings."""
         self.data_dir = self.folder / "data"
         self.data_dir.mkdir(parents=True)
-        (self.folder / "community.toml").write_text(COMMUNITY)
+        self.boards = [BOARD, *range(FIRST_ROOM, FIRST_ROOM + self.extra_rooms)]
+        rooms = [ROOM.format(room_id, "board") for room_id in self.boards] + [ROOM.format(ADMIN_ROOM, "admin")]
+        (self.folder / "community.toml").write_text("".join(rooms) + COMMUNITY)
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self.valkey = EmbeddedValkey(self.data_dir)
+        self.proxies = {party: Proxy(partial(self._reach, party)) for party in PARTIES}
         self.session = aiohttp.ClientSession()
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """What every part is told."""
+    async def _reach(self, party: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """What a proxy opens."""
+        if party == "redis":
+            return await asyncio.open_unix_connection(socket_path(self.data_dir))
+        ports = {"ingress": self.port, "chatwork": int(self.chatwork.rpartition(":")[2]), "vendor": self.vendor_port}
+        return await asyncio.open_connection("127.0.0.1", ports[party])
+
+    def environment(self, *, proxied: bool = True) -> dict[str, str]:
+        """What every part is told; a command of the bench's own goes past the proxies."""
+        tokens = [f"{room_id}={_token(room_id)}" for room_id in self.boards[1:]]
+        chatwork = f"http://127.0.0.1:{self.proxies['chatwork'].port}" if proxied else self.chatwork
         return os.environ | {
             "DATA_DIR": str(self.data_dir),
-            "REDIS_URL": self.valkey.url,
+            "REDIS_URL": f"redis://127.0.0.1:{self.proxies['redis'].port}" if proxied else self.valkey.url,
             "YURUYURU_CONFIG": str(self.folder / "community.toml"),
             "CHATWORK_API_TOKEN": ENGINE_TOKEN,
-            "CHATWORK_API_URL": f"{self.chatwork}/v2",
-            "CHATWORK_WEBHOOK_TOKENS": WEBHOOK_TOKENS,
+            "CHATWORK_API_URL": f"{chatwork}/v2",
+            "CHATWORK_WEBHOOK_TOKENS": ",".join([WEBHOOK_TOKENS, *tokens]),
             "VENDOR_ALLOW_NETWORKS": "127.0.0.0/8",
             "PORT": str(self.port),
             "LOG_FORMAT": "json",
@@ -93,14 +116,17 @@ class Site:
     async def start(self) -> None:
         """Start everything and wait until it is ready."""
         self.valkey.__enter__()
+        for proxy in self.proxies.values():
+            await proxy.start()
         await self._start_chatwork()
+        await self._build_rooms()
         for part in PARTS:
             self._keepers.append(asyncio.create_task(self._keep(part)))
         while not await self.is_ready():  # noqa: ASYNC110 - asked over HTTP
             await asyncio.sleep(0.2)
 
     async def _start_chatwork(self) -> None:
-        arguments = ("simulator", "--engine-url", f"http://127.0.0.1:{self.port}")
+        arguments = ("simulator", "--engine-url", f"http://127.0.0.1:{self.proxies['ingress'].port}")
         environment = os.environ | {"DATA_DIR": str(self.data_dir)}
         process = await self._spawn(arguments, environment, asyncio.subprocess.PIPE)
         assert process.stdout is not None
@@ -108,11 +134,26 @@ class Site:
         self.chatwork = str(told["url"]).removesuffix("/v2")
         self._processes["chatwork"] = process
 
+    async def _build_rooms(self) -> None:
+        """Rooms beyond the sample's, each with a webhook of an account that watches for the engine."""
+        url = f"http://127.0.0.1:{self.proxies['ingress'].port}{WEBHOOK_PATH}"
+        members = {person.account_id: "member" for person in MEMBERS}
+        members |= {person.account_id: "admin" for person in ADMINS} | {ENGINE_ID: "admin"}
+        watcher = 0
+        for number, room_id in enumerate(self.boards[1:]):
+            if number % ROOMS_AN_ACCOUNT == 0:
+                watcher = (await self.world("POST", "/accounts", {"name": f"見守り係{number}"}))["account_id"]
+            room = {"name": f"談話室{number}", "room_id": room_id, "members": members | {watcher: "readonly"}}
+            await self.world("POST", "/rooms", room)
+            webhook = {"account_id": watcher, "url": url, "events": ["message_created", "message_updated"]}
+            webhook |= {"room_id": room_id, "setting_id": str(room_id), "token": _token(room_id)}
+            await self.world("POST", "/webhooks", webhook)
+
     async def _keep(self, part: str) -> None:
         arguments = (part,) if part == "ingress" else ("worker", part)
         with (self.folder / f"{part}.log").open("ab") as log:
             while not self.ended:
-                process = await self._spawn(arguments, self.environment, log)
+                process = await self._spawn(arguments, self.environment(), log)
                 self._processes[part] = process
                 code = await process.wait()
                 if not self.ended:
@@ -151,6 +192,11 @@ class Site:
         except aiohttp.ClientError:
             return False
 
+    async def spooled(self) -> int:
+        """How many events wait in the ingress's spool."""
+        async with self.session.get(f"http://127.0.0.1:{self.port}/readyz") as response:
+            return int((await response.json())["spooled"])
+
     async def world(self, method: str, path: str, order: object = None) -> Any:
         """The simulated Chatwork's control API."""
         async with self.session.request(method, f"{self.chatwork}/_world{path}", json=order) as response:
@@ -161,7 +207,7 @@ class Site:
         """What `yuruyuru … --json` prints."""
         ended = subprocess.run(
             [sys.executable, "-m", "engine", *arguments, "--json"],
-            cwd=ROOT, env=self.environment, check=True, capture_output=True, timeout=60,
+            cwd=ROOT, env=self.environment(proxied=False), check=True, capture_output=True, timeout=60,
         )  # fmt: skip
         return json.loads(ended.stdout)
 
@@ -173,6 +219,8 @@ class Site:
                 process.terminate()
         await asyncio.gather(*self._keepers)
         await self._processes["chatwork"].wait()
+        for proxy in self.proxies.values():
+            await proxy.stop()
         self.valkey.stop()
         await self.session.close()
 

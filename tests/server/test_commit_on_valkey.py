@@ -78,7 +78,8 @@ async def test_one_message_told_by_two_webhooks_and_a_gap_fill_at_once_is_one_ev
     _, filled = await filling
     assert [*added, *filled].count(True) == 1
     assert await real_redis.xlen(real_db.keys.stream) == 1
-    assert await real_db.told(1) == 1
+    assert await real_db.told_of([1, 2]) == {1: 1, 2: 0}
+    assert await real_db.told_of([]) == {}
 
 
 async def test_concurrent_publishers_share_one_round_trip(real_db: Database, clock: FakeClock) -> None:

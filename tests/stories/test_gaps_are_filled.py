@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -184,6 +184,20 @@ async def test_more_than_a_hundred_missed_are_reported_with_their_span(community
     assert len(community.admin_transcript) == 1
 
 
+async def test_a_room_that_holds_more_than_was_told_is_looked_at_first(redis: Redis, tmp_path: Path) -> None:
+    """Sixty boards, one of which misses a message: found within two rounds, not when its turn comes."""
+    boards: list[dict[str, Any]] = [{"room_id": room_id, "role": "board"} for room_id in range(1000, 1060)]
+    async with Community.opened(redis, tmp_path, rooms=boards) as community:
+        community.chat.rosters |= {board["room_id"]: [ASKER, ENGINE] for board in boards}
+        for _ in range(13):
+            await looks(community)
+            community.clock.move(seconds=30)
+        community.writes(ASKER, QUESTION, room=1042)
+        community.clock.move(seconds=30)
+        await looks(community)
+        assert await states(community) == ["open"]
+
+
 async def test_what_was_missed_is_noticed_even_when_webhooks_came_back_before_anybody_looked(
     community: Community,
 ) -> None:
@@ -201,6 +215,19 @@ async def test_what_was_missed_is_noticed_even_when_webhooks_came_back_before_an
         await community.after(minutes=1)
     lost = [body for body in community.admin_transcript if "読み取ることができませんでした" in body]
     assert len(lost) == 1
+
+
+async def test_an_edit_that_was_told_although_its_message_was_not_is_no_loss(community: Community) -> None:
+    said = community.writes(COLLEAGUE, "はい。")
+    await community.edits(said, "はい、そうです。")
+    for _ in range(6):
+        await community.after(minutes=1)
+    assert community.admin_transcript == []
+    await community.hears(said, "はい。")  # late
+    for _ in range(6):
+        await community.after(minutes=1)
+    assert community.admin_transcript == []
+    assert await community.db.told_of([BOARD]) == {BOARD: 1}
 
 
 async def test_a_hundred_missed_are_all_filled(community: Community) -> None:

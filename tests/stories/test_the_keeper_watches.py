@@ -48,6 +48,15 @@ async def test_a_notice_is_only_a_hint_the_member_list_decides(community: Commun
     assert joined.joined_at == int(community.clock.now())
 
 
+async def test_a_hint_is_followed_soon_also_if_the_list_cannot_be_read_at_once(community: Community) -> None:
+    """Found by the chaos bench: a newcomer waited five minutes because one answer of Chatwork's was cut short."""
+    community.chat.unreadable[BOARD] = Transient("GET members: ClientPayloadError")
+    await community.joins(NEWCOMER)
+    del community.chat.unreadable[BOARD]
+    await community.after(seconds=5)
+    assert await member(community, NEWCOMER) is not None
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -18,6 +18,7 @@ from engine.upkeep.rules import (
     Look,
     MessageEvent,
     Span,
+    Tally,
     created_id,
     event_of,
     is_worth_telling,
@@ -189,6 +190,52 @@ def test_silent(before: Look, missing: int, silent: bool) -> None:  # noqa: FBT0
 )
 def test_which_room_is_next(looks: dict[int, Look | None], order: list[int]) -> None:
     assert next_rooms(looks, NOW, 10) == order
+
+
+def held(count: int, *, untold: int | None = 7, ago: float = 60) -> Look:
+    return replace(look(ago=ago), untold=untold, count=count)
+
+
+@pytest.mark.parametrize(
+    ("looks", "tallies", "order"),
+    [
+        pytest.param(
+            {1: held(50, ago=900), 2: held(50)}, {1: Tally(60, 53), 2: Tally(51, 43)}, [2, 1],
+            id="a room with one untold message before one where all was told",
+        ),
+        pytest.param(
+            {1: held(50, ago=900), 2: held(50)}, {1: Tally(60, 50), 2: Tally(90, 80)}, [2, 1],
+            id="of two the one that was written in more",
+        ),
+        pytest.param(
+            {1: held(50), 2: None}, {1: Tally(60, 50), 2: Tally(60, 0)}, [2, 1], id="a room never looked at comes first"
+        ),
+        pytest.param(
+            {1: held(50, untold=None), 2: held(50, ago=900)}, {1: Tally(60, 0), 2: Tally(50, 43)}, [2, 1],
+            id="nobody could count yet",
+        ),
+        pytest.param({1: held(50), 2: held(50, ago=900)}, {}, [2, 1], id="Chatwork does not tell of them"),
+        pytest.param(
+            {1: replace(held(50), count=None), 2: held(50)}, {1: Tally(60, 50), 2: Tally(90, 80)}, [1, 2],
+            id="an earlier version did not write the count down",
+        ),
+    ],
+)  # fmt: skip
+def test_rooms_that_hold_more_than_was_told_come_first(
+    looks: dict[int, Look | None], tallies: dict[int, Tally], order: list[int]
+) -> None:
+    assert next_rooms(looks, NOW, 10, tallies) == order
+
+
+def test_one_look_of_a_round_is_for_the_room_that_waits_longest() -> None:
+    looks = {number: held(50) for number in range(1, 9)} | {9: held(50, ago=900)}
+    tallies = {number: Tally(50 + number, 0) for number in range(1, 9)} | {9: Tally(50, 43)}
+    assert next_rooms(looks, NOW, 5, tallies) == [8, 7, 6, 5, 9]
+
+
+def test_a_look_remembers_how_much_the_room_held() -> None:
+    assert looked(held(50), [], set(), missing=0, now=NOW, count=60).count == 60
+    assert looked(held(50), [], set(), missing=0, now=NOW).count == 50
 
 
 @given(fresh=st.lists(st.integers(0, 100), min_size=1, max_size=12), rounds=st.just(40))

@@ -54,6 +54,7 @@ class Courier:
             delivery.settle(Fate.DROPPED, "lost by order of a fault")
         else:
             await self.send(delivery)
+        self._world.tally.count(delivery)
 
     async def send(self, delivery: Delivery) -> None:
         """Send it once, and note how that went for the webhook."""

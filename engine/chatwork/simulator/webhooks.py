@@ -13,7 +13,8 @@ import hashlib
 import hmac
 import json
 import secrets
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,18 @@ class Delivery:
     def settle(self, fate: Fate, reason: str = "", http_status: int | None = None) -> None:
         """Write down how it ended."""
         self.fate, self.reason, self.http_status = fate, reason, http_status
+
+
+@dataclass(slots=True)
+class Tally:
+    """Every delivery ever, by how it ended: the list keeps only the newest."""
+
+    sent: int = 0
+    ended: Counter[tuple[Fate, int | None]] = field(default_factory=Counter)
+
+    def count(self, delivery: Delivery) -> None:
+        """Count one that has met its fate."""
+        self.ended[delivery.fate, delivery.http_status] += 1
 
 
 def check(webhook: Webhook, existing: Iterable[Webhook]) -> None:

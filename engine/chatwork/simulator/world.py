@@ -18,7 +18,7 @@ from engine.chatwork.simulator.faults import Faults
 from engine.chatwork.simulator.limits import PostLimit, RequestLimit
 from engine.chatwork.simulator.model import Account, Message, Role, Room, RoomType
 from engine.chatwork.simulator.vendors import Inbox
-from engine.chatwork.simulator.webhooks import Delivery, Trigger, Webhook
+from engine.chatwork.simulator.webhooks import Delivery, Tally, Trigger, Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,6 +46,7 @@ class World:
         self.requests: dict[int, ContactRequest] = {}
         self.webhooks: dict[str, Webhook] = {}
         self.deliveries: deque[Delivery] = deque(maxlen=DELIVERIES_KEPT)
+        self.tally = Tally()
         self.fetched: dict[tuple[str, int], int] = {}  # token and room -> newest message it has fetched
         self.request_limit = RequestLimit()
         self.post_limit = PostLimit()
@@ -246,5 +247,6 @@ class World:
                 body=webhooks.payload(webhook, trigger, message, self.now()),
             )
             self.deliveries.append(delivery)
+            self.tally.sent += 1
             for listener in self.on_delivery:
                 listener(delivery)

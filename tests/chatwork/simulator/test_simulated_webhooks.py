@@ -290,6 +290,12 @@ async def test_lost_deliveries_leave_no_trace_at_the_other_end(
     fates = sorted(str(delivery["status"]) for delivery in await settled(house))
     assert fates == ["delivered", "dropped", "dropped"]
     assert (len(ear.received), hook.failures) == (1, 0)
+    tally = (await house.control("GET", "/_world/tally")).json
+    assert tally["sent"] == 3
+    assert sorted((end["status"], end["http_status"], end["count"]) for end in tally["ended"]) == [
+        ("delivered", 200, 1),
+        ("dropped", None, 2),
+    ]
 
 
 async def test_closing_the_simulator_stops_deliveries_at_once() -> None:

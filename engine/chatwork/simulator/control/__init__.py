@@ -22,6 +22,7 @@ JSON in, JSON out, no token; paths are below `/_world`. Refusals look like the A
 | `POST /webhooks`                     | account_id, url, events, room_id?, setting_id?, … | the webhook             |
 | `PUT /webhooks/{setting}`            | status? (valid, invalid), url?                    | the webhook             |
 | `GET /deliveries`                    | query settled=1: once none is pending             | every delivery          |
+| `GET /tally`                         |                                                   | deliveries by their end |
 | `POST /clock`                        | advance (seconds)                                 | now                     |
 | `GET/POST/DELETE /faults`            | kind, count?, method?                             | ordered faults          |
 | `GET/PUT/DELETE /vendors/{name}`     | status (what the inbox answers)                   | status, received        |

@@ -54,6 +54,12 @@ async def get_deliveries(request: web.Request) -> web.Response:
     return web.json_response([reports.delivery(delivery) for delivery in world_of(request).deliveries])
 
 
+@routes.get("/_world/tally")
+async def get_tally(request: web.Request) -> web.Response:
+    """How many deliveries there were and how they ended, also those that are no longer listed."""
+    return web.json_response(reports.tally(world_of(request).tally))
+
+
 @routes.post("/_world/clock")
 async def post_clock(request: web.Request) -> web.Response:
     """Move the clock ahead."""

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from engine.chatwork.simulator.faults import Fault
     from engine.chatwork.simulator.model import Account, Message, Room
     from engine.chatwork.simulator.vendors import Inbox
-    from engine.chatwork.simulator.webhooks import Delivery, Webhook
+    from engine.chatwork.simulator.webhooks import Delivery, Tally, Webhook
     from engine.chatwork.simulator.world import World
 
 Report = dict[str, object]
@@ -87,6 +87,15 @@ def delivery(delivery: Delivery) -> Report:
         "http_status": delivery.http_status,
         "reason": delivery.reason,
     }
+
+
+def tally(tally: Tally) -> Report:
+    """Show how many deliveries there were and how they ended."""
+    ended = [
+        {"status": fate.value, "http_status": http_status, "count": count}
+        for (fate, http_status), count in tally.ended.items()
+    ]
+    return {"sent": tally.sent, "ended": ended}
 
 
 def fault(fault: Fault) -> Report:
