@@ -67,7 +67,7 @@ class Books:
     @property
     def intents_without_post(self) -> int:
         """Posts intended that are not in their room, or that several intents claim."""
-        receipts = Counter(intent.receipt for intent in self.of(ChatContent))
+        receipts = Counter(intent.receipt for intent in self.of(ChatContent) if not self._waits(intent))
         return sum(count - (receipt in self.posts) for receipt, count in receipts.items())
 
 

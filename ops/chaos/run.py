@@ -15,16 +15,22 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from ops.chaos.books import Archive, Books
+from ops.chaos.books import Archive
 from ops.chaos.site import Site
 from ops.chaos.talk import Manner, Members, Said
 from ops.chaos.torment import Torment
 from ops.chaos.vendor import Receiver, Referring
 from ops.chaos.verdict import Acknowledged, Verdict, judge
 from ops.chaos.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from ops.chaos.books import Books
 
 LOOK_EVERY = 3.0
 
@@ -87,8 +93,7 @@ async def under_fire(site: Site, chosen: argparse.Namespace) -> Verdict:
     await asyncio.gather(
         members.talk(until),
         referring.refer(chosen.referral_pause, until),
-        torment.kill(chosen.pause, until),
-        torment.spoil(chosen.wire_pause, until),
+        *_torments(torment, chosen, until),
     )
     calmed = time.monotonic()
     books = await calm(site, members.said, referring, chosen.patience)
@@ -97,6 +102,12 @@ async def under_fire(site: Site, chosen: argparse.Namespace) -> Verdict:
     verdict.tell("seconds under fire / until calm", f"{chosen.seconds:.0f} / {time.monotonic() - calmed:.0f}")
     await receiver.stop()
     return verdict
+
+
+def _torments(torment: Torment, chosen: argparse.Namespace, until: float) -> list[Coroutine[None, None, None]]:
+    if chosen.upgrade:
+        return [torment.upgrade(until)]
+    return [torment.kill(chosen.pause, until), torment.spoil(chosen.wire_pause, until)]
 
 
 async def run(chosen: argparse.Namespace) -> int:
@@ -122,6 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=2100, help="how long things go wrong")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--upgrade", action="store_true", help="only a rolling restart, again and again")
     parser.add_argument("--rooms", type=int, default=36, help="board rooms")
     parser.add_argument("--rate", type=float, default=11.5, help="messages a second; most make two or three events")
     parser.add_argument("--questions", type=float, default=1.5, help="a minute")

@@ -74,6 +74,7 @@ class Site:
     chatwork: str = ""
     vendor_port: int = 0
     kills: dict[str, int] = field(default_factory=dict)
+    restarts: dict[str, int] = field(default_factory=dict)
     exits: list[str] = field(default_factory=list)
     ended: bool = False
 
@@ -84,6 +85,7 @@ class Site:
         self.boards = [BOARD, *range(FIRST_ROOM, FIRST_ROOM + self.extra_rooms)]
         rooms = [ROOM.format(room_id, "board") for room_id in self.boards] + [ROOM.format(ADMIN_ROOM, "admin")]
         (self.folder / "community.toml").write_text("".join(rooms) + COMMUNITY)
+        self._told_to_end: list[asyncio.subprocess.Process] = []
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self.valkey = EmbeddedValkey(self.data_dir)
@@ -157,7 +159,7 @@ class Site:
                 self._processes[part] = process
                 code = await process.wait()
                 if not self.ended:
-                    if code != -signal.SIGKILL:
+                    if code != (0 if process in self._told_to_end else -signal.SIGKILL):
                         self.exits.append(f"{part}: {code}")
                     await asyncio.sleep(RESTART_AFTER)
 
@@ -183,6 +185,16 @@ class Site:
         await asyncio.to_thread(self.valkey.stop)
         await asyncio.sleep(RESTART_AFTER)
         await asyncio.to_thread(self.valkey.__enter__)
+
+    async def restart(self, part: str) -> None:
+        """SIGTERM a part, as an upgrade does, and wait until all is ready again."""
+        self.restarts[part] = self.restarts.get(part, 0) + 1
+        process = self._processes[part]
+        self._told_to_end.append(process)
+        process.terminate()
+        await process.wait()
+        while self._processes[part] is process or not await self.is_ready():  # noqa: ASYNC110 - asked over HTTP
+            await asyncio.sleep(0.2)
 
     async def is_ready(self) -> bool:
         """Whether `/readyz` says so."""

@@ -126,6 +126,7 @@ def _machinery(verdict: Verdict, site: Site, watch: Watch, rows: Rows) -> None:
     hits = [f"{party}: {kind} {count}" for party, proxy in site.proxies.items() for kind, count in proxy.hits.items()]
     verdict.tell("dead letters", len(rows.dead), zero=True)
     verdict.tell("ends without being killed", ", ".join(site.exits) or 0, zero=True)
+    verdict.tell("restarts", ", ".join(f"{part} {count}" for part, count in site.restarts.items()) or 0)
     verdict.tell("kills", sum(site.kills.values()))
     verdict.tell("kills by victim", ", ".join(f"{victim} {count}" for victim, count in sorted(site.kills.items())))
     verdict.tell("wires", ", ".join(hits))

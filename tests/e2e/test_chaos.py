@@ -18,10 +18,11 @@ SHORT = {
 ZERO = ("posts doubled (nobody's intent)", "acknowledgements missing", "events lost: messages and edits never heard")
 
 
-def test_nothing_is_lost_and_nothing_happens_twice_while_everything_is_killed() -> None:
+@pytest.mark.parametrize("how", [pytest.param((), id="killed"), pytest.param(("--upgrade",), id="upgraded")])
+def test_nothing_is_lost_and_nothing_happens_twice_while_everything_is(how: tuple[str, ...]) -> None:
     arguments = [word for name, value in SHORT.items() for word in (f"--{name}", value)]
     ended = subprocess.run(
-        [sys.executable, "ops/chaos/run.py", *arguments],
+        [sys.executable, "ops/chaos/run.py", *arguments, *how],
         cwd=ROOT, check=False, capture_output=True, text=True, timeout=400,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
