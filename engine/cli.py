@@ -42,6 +42,8 @@ NOUNS = {
     "referrals": "referrals",
     "dead": "upkeep",
     "brake": "upkeep",
+    "backup": "backups",
+    "restore": "backups",
 }
 """Commands and their modules in `engine/commands/`; imported when called, so that health checks cost little."""
 

@@ -5,10 +5,14 @@ Admins see a line in their room when something needs a person. Safe to run twice
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine import heartbeat
+from engine.backups.daily import is_due, name_of, tidy
+from engine.backups.lost import read_again
+from engine.backups.store import Community
 from engine.chatwork.markup import parse
 from engine.clock import DAY, HOUR, MINUTE
 from engine.errors import Ignored, Permanent, Transient
@@ -205,6 +209,10 @@ async def _look_at(room_id: int, count: int | None, told_before: int, commit: Co
     lost = lost_span(listed, look, untold)
     await _report(room_id, look, lost, missing=by_others, commit=commit, deps=deps)
     upkeep.put_look(room_id, looked(look, listed, heard, missing=by_others, now=commit.now, untold=untold))
+    caught_up = await read_again(room_id, commit)
+    if caught_up is not None:
+        text = texts.restored(caught_up.taken_at, caught_up.restored_at, deps.hours.zone)
+        await _tell_admins(f"restored-{int(caught_up.restored_at)}", text, commit, deps)
     return by_others
 
 
@@ -225,6 +233,25 @@ async def _report(room_id: int, look: Look, lost: Span | None, *, missing: int, 
     if webhooks_are_silent(look, missing=missing, now=commit.now):
         commit.alarm("webhook_silent", room_id=room_id, missing=missing)
         await _tell_admins(f"webhook-{int(commit.now // DAY)}", texts.silent_webhooks(missing), commit, deps)
+
+
+async def back_up(_: str, commit: Commit, deps: Deps) -> str:
+    """Copy the community once a day; that none could be made is told once a day, too."""
+    if deps.backups is None:
+        return "skipped: no place for copies"
+    name, folder = deps.community.community.id, deps.backups
+    try:
+        if not await asyncio.to_thread(is_due, folder, name, commit.now, deps.hours.zone):
+            return "skipped: there is one of today"
+        made = await Community(commit.db).copy(folder / name_of(name, commit.now))
+        gone = await asyncio.to_thread(tidy, folder, name, commit.now)
+    except Permanent as failure:
+        commit.alarm("backup_failed", reason=failure.reason)
+        await _tell_admins(f"backup-{int(commit.now // DAY)}", texts.no_backup(), commit, deps)
+        return f"failed: {failure.reason}"
+    held = made.contents
+    log.info("backup_made", file=made.path.name, keys=held.keys, entries=held.entries, bytes=made.size, removed=gone)
+    return f"made: {made.path.name}"
 
 
 async def tell_stopped(worker: str, commit: Commit, deps: Deps) -> str:
@@ -258,6 +285,7 @@ JOBS: Mapping[str, Job] = {
     "sweep": sweep,
     "watch": watch,
     "fill_gaps": fill_gaps,
+    "back_up": back_up,
     "tell_emptied": tell_emptied,
     "tell_stopped": tell_stopped,
 }
@@ -266,4 +294,5 @@ PERIODIC: Mapping[str, float] = {
     "sweep": 15.0,
     "watch": MINUTE,
     "fill_gaps": MINUTE / 2,
+    "back_up": 5 * MINUTE,
 }

@@ -42,6 +42,24 @@ def emptied_database() -> str:
     )
 
 
+def restored(taken_at: float, restored_at: float, zone: ZoneInfo) -> str:
+    """The engine was put back to an earlier state, and has read since what the rooms tell of the time between."""
+    return (
+        f"運営の皆さまへ: システムの記録を{_moment(taken_at, zone)}の時点に戻し、それ以降の書き込みを読み直しました。"
+        f"恐れ入りますが、その後{_moment(restored_at, zone)}までに新しくご確認をお願いした案件への"
+        "「承認」「却下」は引き継げておりません。"
+        "お手数ですが、番号をご確認のうえ、あらためてお書きいただけますと幸いです。"
+    )
+
+
+def no_backup() -> str:
+    """No copy of the records could be made; the engine goes on."""
+    return (
+        "運営の皆さまへ: 本日の記録の控え（バックアップ）を作成できませんでした。"
+        "ふだんの対応には差し支えございません。お手数ですが、システムのご担当へお知らせください。"
+    )
+
+
 def lost_messages(start: int, end: int, zone: ZoneInfo) -> str:
     """Messages of a span can no longer be read."""
     return (
@@ -51,6 +69,6 @@ def lost_messages(start: int, end: int, zone: ZoneInfo) -> str:
     )
 
 
-def _moment(at: int, zone: ZoneInfo) -> str:
+def _moment(at: float, zone: ZoneInfo) -> str:
     moment = datetime.fromtimestamp(at, zone)
     return f"{moment.month}月{moment.day}日{moment.hour}時{moment.minute:02}分"
