@@ -243,7 +243,7 @@ async def back_up(_: str, commit: Commit, deps: Deps) -> str:
     try:
         if not await asyncio.to_thread(is_due, folder, name, commit.now, deps.hours.zone):
             return "skipped: there is one of today"
-        made = await Community(commit.db).copy(folder / name_of(name, commit.now))
+        made = await Community(commit.db).copy(folder / name_of(name, commit.now), commit.now)
         gone = await asyncio.to_thread(tidy, folder, name, commit.now)
     except Permanent as failure:
         commit.alarm("backup_failed", reason=failure.reason)

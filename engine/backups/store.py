@@ -60,16 +60,16 @@ class Community:
         self._snapshot = _script("snapshot.lua")
         self._place = _script("place.lua")
 
-    async def copy(self, path: Path) -> Sealed:
+    async def copy(self, path: Path, now: Epoch) -> Sealed:
         """Write a copy of this moment. Raises `Permanent` if it is too big or the disk refuses, `Transient`."""
         head = Head(community=self._db.keys.community_id, engine=version("yuruyuru"))
         writer = await asyncio.to_thread(Writer, path, head)
         try:
-            taken_at, rows, stream = await self._moment()
+            at_ms, rows, stream = await self._moment()
             await asyncio.to_thread(writer.write, self._keys_of(rows))
             if stream:
-                await self._copy_stream(stream, writer, taken_at)
-            return await asyncio.to_thread(writer.seal, taken_at / 1000)
+                await self._copy_stream(stream, writer, at_ms)
+            return await asyncio.to_thread(writer.seal, now)
         except BaseException:
             writer.discard()
             raise
@@ -93,7 +93,7 @@ class Community:
         for name, ends, dump in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
             yield (b"key", name[begin:], b"%d" % ends, dump)
 
-    async def _copy_stream(self, stream: Sequence[Any], writer: Writer, taken_at: int) -> None:
+    async def _copy_stream(self, stream: Sequence[Any], writer: Writer, at_ms: int) -> None:
         """Entries up to the last one of the moment, then how far each group is."""
         about, groups, entries = _table(stream[0]), stream[1], stream[2]
         last = about[b"last-generated-id"]
@@ -102,7 +102,7 @@ class Community:
             with redis_errors():
                 entries = await self._run(NEXT_PAGE, [self._db.keys.stream, b"(" + entries[-1][0], last, PAGE])
         added, deleted = b"%d" % about[b"entries-added"], about[b"max-deleted-entry-id"]
-        await asyncio.to_thread(writer.write, [(b"stream", last, added, deleted), *_groups(groups, taken_at)])
+        await asyncio.to_thread(writer.write, [(b"stream", last, added, deleted), *_groups(groups, at_ms)])
 
     # -- back again ---------------------------------------------------------------------------------------------------
 
@@ -189,14 +189,14 @@ def _numbers(release: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", release)]
 
 
-def _groups(rows: Sequence[Any], taken_at: int) -> Iterator[Frame]:
+def _groups(rows: Sequence[Any], at_ms: int) -> Iterator[Frame]:
     for row, pending in zip(rows[::2], rows[1::2], strict=True):
         group = _table(row)
         read = group.get(b"entries-read")
         name = group[b"name"]
         yield (b"group", name, group[b"last-delivered-id"], b"" if read is None else b"%d" % read)
         for entry_id, consumer, idle, times in pending:
-            yield (b"pending", name, entry_id, consumer, b"%d" % (taken_at - idle), b"%d" % times)
+            yield (b"pending", name, entry_id, consumer, b"%d" % (at_ms - idle), b"%d" % times)
 
 
 def _table(row: Sequence[Any]) -> dict[bytes, Any]:

@@ -22,9 +22,10 @@ async def backup(place: Path | None, as_json: bool) -> None:
     """Copy the community as it is at one moment into DATA_DIR/backups, while everything runs."""
     began = time.monotonic()
     async with opened() as office:
-        name = name_of(office.community.community.id, office.clock.now())
+        now = office.clock.now()
+        name = name_of(office.community.community.id, now)
         path = free_place(place, office.environment.data_dir / "backups", name)
-        made = await Community(office.db).copy(path)
+        made = await Community(office.db).copy(path, now)
     row = {
         "path": str(made.path),
         "keys": made.contents.keys,

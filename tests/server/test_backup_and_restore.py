@@ -13,7 +13,7 @@ from engine.backups import store
 from engine.backups.file import Reader, Writer
 from engine.backups.lost import LostTime, lost_key
 from engine.backups.store import Community
-from engine.clock import DAY, Epoch
+from engine.clock import Epoch
 from engine.commit import Applied, Record
 from engine.errors import Permanent, Refused
 from engine.stream import Consumer, Publisher
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.redis
 
 PRESENT = Epoch(2_000_000_000.0)
-"""Ends of lives are compared with the server's own clock, so they lie well ahead of it."""
+"""When copies are made. Ends of lives are compared with the server's own clock, so they lie well ahead of it."""
+
+NOW = Epoch(PRESENT + 60)
+"""When they are put back."""
 
 
 async def everything(redis: Any, base: str) -> dict[str, Any]:
@@ -79,12 +82,12 @@ async def fill(redis: Any, base: str, dice: random.Random) -> None:
 
 
 async def copied(db: Database, folder: Path, name: str = "a") -> Sealed:
-    return await Community(db).copy(folder / f"{name}.backup")
+    return await Community(db).copy(folder / f"{name}.backup", PRESENT)
 
 
 async def put_back(db: Database, made: Sealed, *, replace: bool = False) -> None:
     with Reader(made.path) as copy:
-        await Community(db).put_back(copy, Epoch(made.contents.taken_at + 60), [1, 2], replace=replace)
+        await Community(db).put_back(copy, NOW, [1, 2], replace=replace)
 
 
 async def without_marks(db: Database) -> dict[str, Any]:
@@ -272,14 +275,14 @@ async def test_a_community_that_is_alive_is_left_alone(
     real_db: Database, tmp_path: Path, part: str, ago: float
 ) -> None:
     made = await copied(real_db, tmp_path)
-    await heartbeat.beat(real_db, part, heartbeat.Beat(at=made.contents.taken_at + 60 - ago))
+    await heartbeat.beat(real_db, part, heartbeat.Beat(at=NOW - ago))
     with pytest.raises(Refused, match=f"still running within the last minute: {part}@.*; stop everything first"):
         await put_back(real_db, made, replace=True)
 
 
 async def test_who_died_over_a_minute_ago_is_in_nobodys_way(real_db: Database, tmp_path: Path) -> None:
     made = await copied(real_db, tmp_path)
-    await heartbeat.beat(real_db, "keeper", heartbeat.Beat(at=made.contents.taken_at))
+    await heartbeat.beat(real_db, "keeper", heartbeat.Beat(at=NOW - 61))
     await put_back(real_db, made)
 
 
@@ -326,15 +329,11 @@ async def test_a_copy_does_not_hold_what_a_restore_left_behind(real_db: Database
 async def test_the_lost_time_is_written_down(real_db: Database, tmp_path: Path) -> None:
     made = await copied(real_db, tmp_path)
     await put_back(real_db, made)
-    lost, version = await real_db.read(lost_key(real_db.keys), LostTime)
-    taken_at = made.contents.taken_at
-    assert (lost, version) == (LostTime(taken_at=taken_at, restored_at=taken_at + 60, unread=(1, 2)), 1)
-    assert await real_db.redis.get(real_db.keys("born")) == repr(taken_at + 60)
-    again = await copied(real_db, tmp_path, "b")
-    await put_back(real_db, again, replace=True)
-    second, _ = await real_db.read(lost_key(real_db.keys), LostTime)
-    assert second is not None
-    assert second.taken_at == again.contents.taken_at > taken_at
+    wanted = LostTime(taken_at=PRESENT, restored_at=NOW, unread=(1, 2))
+    assert await real_db.read(lost_key(real_db.keys), LostTime) == (wanted, 1)
+    assert await real_db.redis.get(real_db.keys("born")) == repr(NOW)
+    await put_back(real_db, await copied(real_db, tmp_path, "b"), replace=True)
+    assert await real_db.read(lost_key(real_db.keys), LostTime) == (wanted, 1)
 
 
 def names_in(folder: Path) -> list[str]:
@@ -370,4 +369,3 @@ async def test_publishing_goes_on_after_a_restore_of_a_stream_that_held_nothing(
     await put_back(real_db, made)
     assert await without_marks(real_db) == before
     assert await Publisher(real_db, clock).publish_all([]) == []
-    assert made.contents.taken_at < PRESENT + DAY
