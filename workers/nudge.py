@@ -185,7 +185,7 @@ async def ask(question_id: str, commit: Commit, deps: Deps) -> str:
     lost = await lost_time(commit)
     if lost is not None and question.room_id in lost.unread:
         commit.wake("nudge", "ask", question_id, after(commit.now, LISTENING))
-        return "later: its room was not read again"
+        return "later: first the room is read again"
     active = deps.hours.next_active(commit.now)
     if active is None:
         raise Ignored("the calendar has no active hours")

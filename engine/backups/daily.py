@@ -18,13 +18,13 @@ KEPT_COPIES = 14
 AT = time(4)
 """When nobody writes; local time. A machine that was off makes its copy when it is on again."""
 
-STAMP = "%Y%m%dT%H%M%SZ"
 ENDING = ".backup"
 
 
 def name_of(community: str, at: Epoch) -> str:
     """How a copy of this moment is called."""
-    return f"{community}-{datetime.fromtimestamp(at, UTC):{STAMP}}{ENDING}"
+    stamp = datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+    return f"{community}-{stamp.translate({ord('-'): None, ord(':'): None})}Z{ENDING}"
 
 
 def free_place(wanted: Path | None, folder: Path, name: str) -> Path:
@@ -37,7 +37,7 @@ def free_place(wanted: Path | None, folder: Path, name: str) -> Path:
 
 def copies(folder: Path, community: str) -> list[Path]:
     """A community's copies, oldest first; one that was never finished does not count."""
-    name = re.compile(rf"{re.escape(community)}-\d{{8}}T\d{{6}}Z{re.escape(ENDING)}")
+    name = re.compile(rf"{re.escape(community)}-\d{{8}}T\d{{6}}\.\d{{3}}Z{re.escape(ENDING)}")
     return sorted(path for path in folder.glob("*") if name.fullmatch(path.name))
 
 

@@ -109,20 +109,30 @@ class Community:
     async def put_back(self, copy: Reader, now: Epoch, rooms: Iterable[int], *, replace: bool) -> None:
         """Put a copy back; raises `Refused` if the community is alive, or there already and not to be replaced."""
         await self._refuse_living(now)
-        await self._prepare(copy)
-        lost = LostTime(taken_at=copy.contents.taken_at, restored_at=now, unread=tuple(rooms))
+        try:
+            await self._prepare(copy)
+            await self._mark(LostTime(taken_at=copy.contents.taken_at, restored_at=now, unread=tuple(rooms)))
+            await self._put_in_place(replace=replace)
+        except Refused:
+            await self._clear()
+            raise
+
+    async def _mark(self, lost: LostTime) -> None:
+        """The community has begun anew, and there is a time that it does not know."""
+        key = self._waiting(lost_key(self._db.keys).removeprefix(self._base))
         pipe = self._redis.pipeline()
-        pipe.set(self._waiting("born"), repr(now))
-        lost_now = self._prepared + lost_key(self._db.keys).removeprefix(self._base)
-        pipe.delete(lost_now)
-        pipe.hset(lost_now, mapping={"v": "1", "d": lost.model_dump_json()})
-        pipe.pexpire(lost_now, int(KEPT * 1000))
+        pipe.set(self._waiting("born"), repr(lost.restored_at))
+        pipe.delete(key)
+        pipe.hset(key, mapping={"v": "1", "d": lost.model_dump_json()})
+        pipe.pexpire(key, int(KEPT * 1000))
         with redis_errors():
             await pipe.execute()
-            words = [self._base, self._prepared, "1" if replace else "0", *self._not_ours]
+
+    async def _put_in_place(self, *, replace: bool) -> None:
+        words = [self._base, self._prepared, "1" if replace else "0", *self._not_ours]
+        with redis_errors():
             in_the_way, _ = await self._run(self._place, [self._prepared, *words])
         if in_the_way:
-            await self._clear()
             raise Refused(
                 f"the database holds the community {self._db.keys.community_id} already ({in_the_way} keys); "
                 "restore into an empty one, or erase what is there with --replace"

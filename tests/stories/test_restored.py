@@ -8,12 +8,14 @@ import pytest
 
 from engine.backups.file import Reader
 from engine.backups.store import Community as Copies
+from engine.clock import HOUR, Epoch
 from engine.members.store import Members
 from engine.moderation.store import list_cases
 from engine.ports import Account
 from engine.questions.store import list_questions
 from engine.referrals.store import list_referrals
 from engine.stream import Consumer
+from tests.fakes import tokyo
 from tests.stories.community import ADMIN, ADMIN_ROOM, ASKER, BOARD, COLLEAGUE, ENGINE, THIRD, Community, Said
 from tests.stories.test_questions_are_answered import QUESTION, asked, states
 
@@ -45,10 +47,12 @@ async def copied(community: Community, folder: Path) -> Sealed:
 
 
 async def restored(community: Community, made: Sealed, *, settled: bool = True) -> None:
-    """The database lost everything; somebody puts the copy back and starts the engine."""
+    """The database lost everything; somebody, after a while, puts the copy back and starts the engine."""
     await community.db.redis.flushall()
+    community.clock.move(minutes=5)
     with Reader(made.path) as copy:
         await Copies(community.db).put_back(copy, community.clock.now(), [BOARD, ADMIN_ROOM], replace=False)
+    community.clock.move(seconds=10)
     if settled:
         await community.after(minutes=3)
 
@@ -59,7 +63,7 @@ async def known(community: Community) -> list[object]:
     tallies = [await Members(commit).tally(who.account_id) for who in (ASKER, COLLEAGUE, THIRD, ADMIN)]
     return [
         [
-            (q.id, q.message_id, q.state, [(a.account_id, a.message_id) for a in q.answers], [a.account_id for a in q.asks])
+            (q.id, q.message_id, q.state, [answer.message_id for answer in q.answers], [a.account_id for a in q.asks])
             for q in await list_questions(community.db)
         ],
         [(c.id, c.message_id, c.state, c.category) for c in await list_cases(community.db)],
@@ -110,19 +114,26 @@ async def test_the_second_wave_asks_somebody_else_and_not_sooner(community: Comm
     assert sorted(asked(community)) == [COLLEAGUE.account_id, THIRD.account_id]
 
 
-@pytest.mark.parametrize("copied_while", ["pending", "sending"])
-async def test_what_was_on_its_way_then_and_has_arrived_since_is_found(
-    community: Community, tmp_path: Path, copied_while: str
-) -> None:
-    """The copy shows an invitation that is not sent yet; the room shows it."""
-    community.clock.move(hours=-3)
+async def test_what_was_on_its_way_then_and_has_arrived_since_is_found(community: Community, tmp_path: Path) -> None:
+    """The copy shows an invitation that waits for the morning; the room shows it."""
+    community.clock.at = tokyo("2026-11-24 20:15")
     await community.says(ASKER, QUESTION)
-    del copied_while
-    made = await copied(community, tmp_path)
-    await community.after(hours=5, minutes=5)
-    assert len(community.transcript) == 1
+    await community.says(THIRD, ANOTHER)
+    await until_decided(community)
+    made = await Copies(community.db).copy(tmp_path / "this evening.backup", community.clock.now())
+    await community.after(hours=16)
+    before, said = await known(community), list(community.transcript)
+    assert len(said) == 2
     await restored(community, made)
-    await community.after(minutes=10)
+    assert (await known(community), community.transcript) == (before, said)
+
+
+async def until_decided(community: Community) -> None:
+    """The first waves are due when the room has read an invitation just now, so the second waits."""
+    community.clock.at = Epoch(community.clock.now() + 2 * HOUR)
+    await community.settle()
+    intents = [key async for key in community.db.redis.scan_iter(match=community.db.keys("intent", "ask-*"))]
+    assert len(intents) == 2
     assert len(community.transcript) == 1
 
 
@@ -164,9 +175,30 @@ async def test_nothing_is_said_in_a_room_that_was_not_read_again(community: Comm
     community.silent = {"keeper"}
     await community.after(minutes=10)
     assert community.transcript == []
+    assert "later: first the room is read again" in community.outcomes
     community.silent = set()
     await community.after(minutes=3)
     assert (await states(community), community.transcript) == (["answered"], [])
+
+
+async def test_what_was_not_sent_then_waits_until_its_room_was_read_again(community: Community, tmp_path: Path) -> None:
+    """The copy holds an invitation that never went out; the answer came while nothing ran."""
+    community.clock.at = tokyo("2026-11-24 20:15")
+    await community.says(THIRD, ANOTHER)
+    question = await community.says(ASKER, QUESTION)
+    await until_decided(community)
+    made = await Copies(community.db).copy(tmp_path / "this evening.backup", community.clock.now())
+    said = list(community.transcript)
+    waiting = question if question.message_id not in said[0] else Said(str(int(question.message_id) - 1), BOARD, THIRD)
+    tag = f"[rp aid={waiting.author.account_id} to={BOARD}-{waiting.message_id}]先生"
+    community.writes(COLLEAGUE, f"{tag}\nこう書いています。")
+    community.clock.move(minutes=2)
+    await restored(community, made, settled=False)
+    community.silent = {"keeper"}
+    await community.after(minutes=3)
+    community.silent = set()
+    await community.after(minutes=3)
+    assert community.transcript == said
 
 
 async def test_a_verdict_of_the_lost_time_on_a_case_of_the_copy_counts_once(
