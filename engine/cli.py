@@ -43,6 +43,8 @@ NOUNS = {
     "dead": "upkeep",
     "brake": "upkeep",
     "replay": "replaying",
+    "backup": "backups",
+    "restore": "backups",
 }
 """Commands and their modules in `engine/commands/`; imported when called, so that health checks cost little."""
 

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     WITHDRAWAL = "withdrawal"
     REPLY = "reply"
     ALARM = "alarm"
+    DIGEST = "digest"
     ACKNOWLEDGEMENT = "acknowledgement"
 
 
@@ -53,13 +54,14 @@ FACTS: Mapping[Kind, tuple[str, str]] = {
     Kind.WITHDRAWAL: ("withdrawal_sent", "withdrawal_dropped"),
     Kind.REPLY: ("reply_sent", "reply_dropped"),
     Kind.ALARM: ("alarm_sent", "alarm_dropped"),
+    Kind.DIGEST: ("digest_sent", "digest_dropped"),
     Kind.ACKNOWLEDGEMENT: ("acknowledgement_sent", "acknowledgement_withheld"),
 }
 """Log names for an intent that was sent, and for one that was dropped (with `reason`)."""
 
 
-TOO_LATE: Mapping[Kind, float] = {Kind.REPLY: HOUR, Kind.ALARM: 12 * HOUR}
-"""Seconds after which something not yet sent is dropped: an answer to a command long past, an alarm of last night.
+TOO_LATE: Mapping[Kind, float] = {Kind.REPLY: HOUR, Kind.ALARM: 12 * HOUR, Kind.DIGEST: 6 * HOUR}
+"""Seconds after which something not yet sent is dropped: an answer to a command long past, the news of another day.
 Invitations have a rule of their own; warnings, cards and acknowledgements never lose their sense."""
 
 

@@ -38,7 +38,10 @@ ROUTES: Mapping[type[Event], Mapping[str, str]] = {
 }
 """Event -> worker -> handler in `workers/<worker>.py`."""
 
+OWN: Mapping[type[Event], Mapping[str, str]] = {MessageCreated: {"nudge": "on_own_message"}}
+"""The same for what the engine itself wrote: its posts come back as webhooks."""
 
-def handler_for(worker: str, event: Event) -> str | None:
+
+def handler_for(worker: str, event: Event, *, own: bool = False) -> str | None:
     """Name of the worker's handler for an event, None if it does not care."""
-    return ROUTES.get(type(event), {}).get(worker)
+    return (OWN if own else ROUTES).get(type(event), {}).get(worker)

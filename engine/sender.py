@@ -4,6 +4,8 @@ pending ──commit──▶ sending ──send──▶ sent
 ▲  guard: Later      │ certainly not sent: pending again, later
 │  guard: Drop ▶ dropped
 └────────────────────┘ perhaps sent: stays in sending; the next run looks for it before anything else
+
+After a restore `pending` means less than it says: see `engine/backups/lost.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from engine.backups.lost import LISTENING, lost_time
 from engine.clock import Clock, Epoch, after
 from engine.commit import Applied, Commit, Database
 from engine.dead import DeadLetter, bury
@@ -35,6 +38,7 @@ from engine.ports import Lane
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from engine.backups.lost import LostTime
     from engine.outbox import Channel, Guard, Kind
 
 SENDING_LEASE = 24.0
@@ -87,6 +91,30 @@ class Sender:
         return await self._begin(commit, intent)
 
     async def _begin(self, commit: Commit, intent: Intent) -> str:
+        """Look for it if it may stand there since a time that is forgotten; ask whether it is still wanted; try."""
+        lost = await lost_time(commit)
+        if lost is not None and lost.holds_up(intent):
+            return await self._postpone(
+                commit, intent, Later(after(commit.now, LISTENING), "its room was not read again")
+            )
+        if lost is not None and lost.may_hold(intent):
+            return await self._look_back(commit, intent, lost)
+        return await self._ask(commit, intent)
+
+    async def _look_back(self, commit: Commit, intent: Intent, lost: LostTime) -> str:
+        """What can no longer be known keeps back only what was there to be sent before the restore."""
+        try:
+            channel = self._channels[intent.content.channel]
+            receipt = await channel.find(intent.model_copy(update={"attempted_at": lost.taken_at}))
+        except Permanent as unknowable:
+            if intent.created_at <= lost.restored_at:
+                return await self._bury(commit, intent, unknowable.reason)
+            receipt = None
+        if receipt is not None:
+            return await self._record_sent(commit, intent, receipt)
+        return await self._ask(commit, intent)
+
+    async def _ask(self, commit: Commit, intent: Intent) -> str:
         """Ask whether it is still wanted, then try."""
         match await self._verdict(commit, intent):
             case Drop(reason):

@@ -19,7 +19,7 @@ from engine import events
 from engine.cli import cli
 from engine.events import Event
 from engine.outbox import FACTS, Kind
-from engine.routes import ROUTES, WORKERS
+from engine.routes import OWN, ROUTES, WORKERS
 from engine.settings import Environment
 from workers.runtime import Runtime
 
@@ -45,6 +45,7 @@ COMMANDS = {
     "dead": ("list", "redrive", "drop"),
     "brake": ("on", "off", "status"),
     "replay": (),
+    "backup": (), "restore": (),
 }  # fmt: skip
 
 CONTEXT = click.Context(cli)
@@ -55,7 +56,8 @@ WITHOUT_JSON = {"run", "ingress", "worker", "simulator"}
 
 
 def routed() -> list[tuple[type[Event], str, str]]:
-    return [(event, worker, name) for event, cares in ROUTES.items() for worker, name in cares.items()]
+    told = [*ROUTES.items(), *OWN.items()]
+    return [(event, worker, name) for event, cares in told for worker, name in cares.items()]
 
 
 def event_classes() -> set[type[Event]]:

@@ -71,6 +71,12 @@ def test_the_database_is_durable_and_out_of_reach() -> None:
     assert COMPOSE["networks"]["inside"] == {"internal": True}
 
 
+def test_copies_outlive_their_maker() -> None:
+    """`/data` is the engine's place to write to; the keeper's copies lie in `DATA_DIR/backups`."""
+    assert "backups:/data" in SERVICES["keeper"]["volumes"]
+    assert [name for name in OURS if "backups:/data" in SERVICES[name]["volumes"]] == ["keeper"]
+
+
 @pytest.mark.parametrize("name", sorted(SERVICES))
 class TestEveryService:
     def test_runs_without_root_and_without_rights(self, name: str) -> None:

@@ -5,10 +5,13 @@ Admins see a line in their room when something needs a person. Safe to run twice
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
 from typing import TYPE_CHECKING
 
 from engine import heartbeat
+from engine.backups.daily import is_due, name_of, tidy
+from engine.backups.lost import read_again
+from engine.backups.store import Community
 from engine.chatwork.markup import parse
 from engine.clock import DAY, HOUR, MINUTE
 from engine.errors import Ignored, Permanent, Transient
@@ -20,20 +23,11 @@ from engine.outbox import ChatContent, Intent, Kind, put
 from engine.ports import Lane, Wake
 from engine.retention import retain
 from engine.routes import WORKERS
+from engine.standing import standing
 from engine.stream import forget_consumers, trim
 from engine.upkeep import texts
-from engine.upkeep.rules import (
-    Look,
-    Tally,
-    created_id,
-    event_of,
-    is_worth_telling,
-    looked,
-    lost_span,
-    next_rooms,
-    still_untold,
-    webhooks_are_silent,
-)
+from engine.upkeep.gaps import look_at, urgent_rooms
+from engine.upkeep.rules import digest_due
 from engine.upkeep.store import Silence, Upkeep
 
 if TYPE_CHECKING:
@@ -41,7 +35,7 @@ if TYPE_CHECKING:
 
     from engine.commit import Commit
     from engine.ports import Account
-    from engine.upkeep.rules import MessageEvent, Span
+    from engine.upkeep.gaps import Seen
     from workers.runtime import Deps, Job
 
 log = get_logger()
@@ -54,9 +48,6 @@ STUCK = 10 * MINUTE
 
 PATIENCE = 2 * MINUTE
 """Seconds for which a worker must be silent before the admins hear of it."""
-
-ROOMS_A_ROUND = 5
-"""Rooms looked at for gaps in half a minute: with the counts a fifth of the requests that Chatwork allows."""
 
 KEPT_ENTRIES = 1000
 """Entries of the stream kept for looking at, although every worker is done with them."""
@@ -190,62 +181,63 @@ async def retain_no_longer(_: str, commit: Commit, deps: Deps) -> str:
 async def fill_gaps(_: str, commit: Commit, deps: Deps) -> str:
     """Look at the rooms' newest messages, the most urgent rooms first, and publish what no webhook told."""
     rooms = [room.room_id for room in deps.community.rooms if room.role != "vendor"]
-    told = await commit.db.told_of(rooms)  # before the counts, see `lost_span`
-    counts = await deps.chat.message_counts()
-    tallies = {room_id: Tally(counts[room_id], told[room_id]) for room_id in rooms if room_id in counts}
-    chosen = next_rooms(await Upkeep(commit).looks(rooms), commit.now, ROOMS_A_ROUND, tallies)
-    found = [await _look_at(room_id, tallies.get(room_id), commit, deps) for room_id in chosen]
-    return f"filled: {sum(found)}"
+    filled = 0
+    for room_id, tally in (await urgent_rooms(rooms, commit, deps.chat)).items():
+        seen = await look_at(room_id, tally, commit, deps.chat, deps.own_account_id)
+        if seen is not None:
+            filled += seen.missing
+            await _report(seen, commit, deps)
+    return f"filled: {filled}"
 
 
-async def _look_at(room_id: int, tally: Tally | None, commit: Commit, deps: Deps) -> int:
-    """Publish what is missing in one room; the first look learns: what stands there is history."""
-    upkeep = Upkeep(commit)
-    look = await upkeep.look(room_id) or Look(since=commit.now, looked_at=commit.now)
-    try:
-        listed = await deps.chat.newest_messages(room_id, Lane.KEEPER)
-    except (Transient, Permanent) as failure:
-        log.warning("room_unread", room_id=room_id, reason=failure.reason)
-        upkeep.put_look(room_id, replace(look, looked_at=commit.now))
-        return 0
-    events = {message.message_id: event_of(room_id, message) for message in listed}
-    heard, told = await _known(room_id, events, commit)
-    missing = [
-        event
-        for message_id, event in events.items()
-        if message_id not in told and is_worth_telling(event, look.since, commit.now)
-    ]
-    for event in missing:
-        commit.publish(event)
-    by_others = sum(event.account_id != deps.own_account_id for event in missing)
-    if by_others:
-        commit.fact("gap_filled", room_id=room_id, messages=by_others)
-    count = None if tally is None else tally.count
-    untold = None if tally is None else tally.count - tally.told - still_untold(listed, heard, look.since)
-    lost = lost_span(listed, look, untold)
-    await _report(room_id, look, lost, missing=by_others, commit=commit, deps=deps)
-    seen = looked(look, listed, heard, missing=by_others, now=commit.now, untold=untold, count=count)
-    upkeep.put_look(room_id, seen)
-    return by_others
-
-
-async def _known(room_id: int, events: Mapping[str, MessageEvent], commit: Commit) -> tuple[set[str], set[str]]:
-    """Messages of which anything was told, and messages told as they stand now."""
-    created = {message_id: created_id(room_id, message_id) for message_id in events}
-    published = await commit.db.published([*created.values(), *(event.event_id for event in events.values())])
-    told = {message_id for message_id, event in events.items() if event.event_id in published}
-    return told | {message_id for message_id, event_id in created.items() if event_id in published}, told
-
-
-async def _report(room_id: int, look: Look, lost: Span | None, *, missing: int, commit: Commit, deps: Deps) -> None:
+async def _report(seen: Seen, commit: Commit, deps: Deps) -> None:
     """Tell the admins what a person must see to; each thing once a day."""
-    if lost is not None:
-        commit.alarm("gap_unrecoverable", room_id=room_id, since=lost.start, until=lost.end)
-        text = texts.lost_messages(lost.start, lost.end, deps.hours.zone)
-        await _tell_admins(f"lost-{room_id}-{lost.end}", text, commit, deps)
-    if webhooks_are_silent(look, missing=missing, now=commit.now):
-        commit.alarm("webhook_silent", room_id=room_id, missing=missing)
-        await _tell_admins(f"webhook-{int(commit.now // DAY)}", texts.silent_webhooks(missing), commit, deps)
+    zone = deps.hours.zone
+    if seen.lost is not None:
+        lost = seen.lost
+        commit.alarm("gap_unrecoverable", room_id=lost.room_id, since=lost.start, until=lost.end)
+        await Upkeep(commit).add_loss(lost)
+        await _tell_admins(
+            f"lost-{lost.room_id}-{lost.end}", texts.lost_messages(lost.start, lost.end, zone), commit, deps
+        )
+    if seen.webhooks_silent:
+        commit.alarm("webhook_silent", room_id=seen.room_id, missing=seen.missing)
+        await _tell_admins(f"webhook-{int(commit.now // DAY)}", texts.silent_webhooks(seen.missing), commit, deps)
+    caught_up = await read_again(seen.room_id, commit)
+    if caught_up is not None:
+        text = texts.restored(caught_up.taken_at, caught_up.restored_at, zone)
+        await _tell_admins(f"restored-{int(caught_up.restored_at)}", text, commit, deps)
+
+
+async def back_up(_: str, commit: Commit, deps: Deps) -> str:
+    """Copy the community once a day; that none could be made is told once a day, too."""
+    if deps.backups is None:
+        return "skipped: no place for copies"
+    name, folder = deps.community.community.id, deps.backups
+    try:
+        if not await asyncio.to_thread(is_due, folder, name, commit.now, deps.hours.zone):
+            return "skipped: there is one of today"
+        made = await Community(commit.db).copy(folder / name_of(name, commit.now), commit.now)
+        gone = await asyncio.to_thread(tidy, folder, name, commit.now)
+    except Permanent as failure:
+        commit.alarm("backup_failed", reason=failure.reason)
+        await _tell_admins(f"backup-{int(commit.now // DAY)}", texts.no_backup(), commit, deps)
+        return f"failed: {failure.reason}"
+    held = made.contents
+    log.info("backup_made", file=made.path.name, keys=held.keys, entries=held.entries, bytes=made.size, removed=gone)
+    return f"made: {made.path.name}"
+
+
+async def tell_digest(_: str, commit: Commit, deps: Deps) -> str:
+    """Once in the morning, tell the admins in a few lines how things stand. A day that was missed is over."""
+    date = digest_due(commit.now, deps.hours.zone)
+    if date is None:
+        return "skipped: not in the morning"
+    now = await standing(commit.db, commit.now)
+    counts = texts.Counts(now.asked, now.answered, now.waiting, now.open_cases, len(now.dead))
+    lost = [(loss.room_id, loss.start, loss.end) for loss in now.losses if loss.end >= commit.now - DAY]
+    told = await _tell_admins(date, texts.digest(counts, lost, deps.hours.zone), commit, deps, kind=Kind.DIGEST)
+    return f"told: {date}" if told else "skipped: told today"
 
 
 async def tell_stopped(worker: str, commit: Commit, deps: Deps) -> str:
@@ -260,18 +252,21 @@ async def tell_emptied(_: str, commit: Commit, deps: Deps) -> str:
     return "told"
 
 
-async def _tell_admins(subject: str, text: str, commit: Commit, deps: Deps) -> None:
+async def _tell_admins(subject: str, text: str, commit: Commit, deps: Deps, *, kind: Kind = Kind.ALARM) -> bool:
+    """Write to every admin room, once for a subject; False if all of it was written before."""
+    told = False
     for room_id in deps.community.rooms_of("admin"):
         intent = Intent(
-            id=f"alarm-{subject}-{room_id}",
+            id=f"{kind}-{subject}-{room_id}",
             worker="keeper",
-            kind=Kind.ALARM,
-            lane=Lane.REPLY,
+            kind=kind,
+            lane=Lane.REPLY if kind is Kind.ALARM else Lane.DIGEST,
             subject=subject,
             content=ChatContent(room_id=room_id, body=text),
             created_at=commit.now,
         )
-        await put(commit, intent)
+        told = await put(commit, intent) or told
+    return told
 
 
 JOBS: Mapping[str, Job] = {
@@ -281,6 +276,8 @@ JOBS: Mapping[str, Job] = {
     "watch": watch,
     "fill_gaps": fill_gaps,
     "retain_no_longer": retain_no_longer,
+    "back_up": back_up,
+    "tell_digest": tell_digest,
     "tell_emptied": tell_emptied,
     "tell_stopped": tell_stopped,
 }
@@ -290,4 +287,6 @@ PERIODIC: Mapping[str, float] = {
     "watch": MINUTE,
     "fill_gaps": MINUTE / 2,
     "retain_no_longer": DAY,
+    "tell_digest": HOUR / 4,
+    "back_up": 5 * MINUTE,
 }

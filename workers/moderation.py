@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.backups.lost import lost_time
 from engine.chatwork.markup import parse
 from engine.errors import Ignored, Refused
 from engine.members.store import Members
@@ -112,6 +113,7 @@ async def _obey(event: MessageCreated | MessageUpdated, commit: Commit, deps: De
     command = rules.read_command(parse(event.body).text) if event.kind == "message_created" else None
     match command:
         case CaseCommand(verdict, case_id):
+            await _refuse_old_number(case_id, event, commit)
             try:
                 case = await _decide(case_id, verdict, str(event.account_id), commit, deps)
                 answer = texts.decided(case_id, case.state)
@@ -123,8 +125,15 @@ async def _obey(event: MessageCreated | MessageUpdated, commit: Commit, deps: De
             answer, outcome = texts.brake(pull), "brake"
         case None:
             raise Ignored("no command")
-    await _post(Kind.REPLY, event.message_id, event.room_id, answer, commit)
+    await _post(Kind.REPLY, event.message_id, event.room_id, answer, commit, about=event.sent_at)
     return outcome
+
+
+async def _refuse_old_number(case_id: str, event: MessageCreated | MessageUpdated, commit: Commit) -> None:
+    """After a restore cases of the lost time are opened anew, and a number may have become another case's."""
+    lost, case = await lost_time(commit), await Cases(commit).get(case_id)
+    if lost is not None and event.sent_at <= lost.restored_at and (case is None or case.opened_at > lost.restored_at):
+        raise Ignored("a word of the lost time about a case that was opened anew")
 
 
 async def _decide(case_id: str, verdict: Verdict, by: str, commit: Commit, deps: Deps) -> Case:
@@ -138,7 +147,10 @@ async def _decide(case_id: str, verdict: Verdict, by: str, commit: Commit, deps:
     )
 
 
-async def _post(kind: Kind, subject: str, room_id: int, body: str, commit: Commit) -> None:
+async def _post(
+    kind: Kind, subject: str, room_id: int, body: str, commit: Commit, *, about: float | None = None
+) -> None:
+    """`about` is when that was said which it answers: an answer to a word of long ago is too late."""
     intent = Intent(
         id=_post_id(kind, subject, room_id),
         worker="moderation",
@@ -146,7 +158,7 @@ async def _post(kind: Kind, subject: str, room_id: int, body: str, commit: Commi
         lane=Lane.REPLY if kind is Kind.REPLY else Lane.MODERATION,
         subject=subject,
         content=ChatContent(room_id=room_id, body=body),
-        created_at=commit.now,
+        created_at=commit.now if about is None else about,
     )
     await put(commit, intent)
 

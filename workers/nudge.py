@@ -9,18 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.clock import ActiveSeconds, Epoch
+from engine.backups.lost import LISTENING, lost_time
+from engine.clock import ActiveSeconds, Epoch, after
 from engine.errors import Ignored
-from engine.events import (
-    MemberAsked,
-    MessageCreated,
-    MessageDeleted,
-    MessageUpdated,
-)
 from engine.members.store import Members
 from engine.moderation.store import Cases
-from engine.outbox import ChatContent, Drop, Go, Intent, Kind, Later, Verdict, put
-from engine.ports import Lane
+from engine.outbox import Drop, Go, Intent, Kind, Later, Verdict, put
 from engine.questions import following, rules, texts
 from engine.questions.hearing import hear, own_words
 from engine.questions.rules import State
@@ -30,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.commit import Commit
+    from engine.events import MessageCreated, MessageDeleted, MessageUpdated
     from workers.runtime import Deps, Guard, Job
 
 BOARD = "board"
@@ -71,6 +66,21 @@ async def on_deletion(event: MessageDeleted, commit: Commit, deps: Deps) -> str:
     if question is None or question.state not in (State.OPEN, State.ANSWERED):
         return "skipped: no question that waits"
     return following.withdraw(question, commit)
+
+
+async def on_own_message(event: MessageCreated, commit: Commit, deps: Deps) -> str:
+    """Words of the engine's own. After a restore an invitation among them may be news: who was asked stands in it."""
+    found = texts.read_invitation(event.body)
+    if found is None or await lost_time(commit) is None:
+        raise Ignored("nothing of ours is forgotten")
+    account_id, room_id, message_id = found
+    question = await Questions(commit).of_message(room_id, message_id)
+    if question is None or question.room_id != event.room_id or question.asks_of(account_id):
+        raise Ignored("known, or its question is not")
+    await Members(commit).invite(account_id)
+    if question.state is State.OPEN:
+        _wake_next_wave(question, commit, deps)
+    return await following.recall_invitation(question, account_id, event, commit)
 
 
 async def _hear(
@@ -172,6 +182,10 @@ async def ask(question_id: str, commit: Commit, deps: Deps) -> str:
     if await Cases(commit).is_case(question.room_id, question.message_id):
         commit.fact("ask_suppressed", question_id=question_id, reason="under moderation")
         return "skipped: under moderation"
+    lost = await lost_time(commit)
+    if lost is not None and question.room_id in lost.unread:
+        commit.wake("nudge", "ask", question_id, after(commit.now, LISTENING))
+        return "later: first the room is read again"
     active = deps.hours.next_active(commit.now)
     if active is None:
         raise Ignored("the calendar has no active hours")
@@ -213,18 +227,7 @@ async def _invite(question: Question, account_id: int, commit: Commit) -> str:
     await members.invite(account_id)
     questions.put(question.with_ask(account_id, commit.now))
     body = texts.invitation(account_id, person.name, question.room_id, question.message_id, own_words(message.body))
-    intent = Intent(
-        id=f"ask-{question.id}-{account_id}",
-        worker="nudge",
-        kind=Kind.ASK,
-        lane=Lane.NUDGE,
-        subject=question.id,
-        person=account_id,
-        content=ChatContent(room_id=question.room_id, body=body),
-        created_at=commit.now,
-        then=(MemberAsked(question_id=question.id, account_id=account_id),),
-    )
-    await put(commit, intent)
+    await put(commit, following.invitation(question, account_id, body, commit.now))
     return f"asked: {account_id}"
 
 

@@ -92,7 +92,8 @@ async def _build(
         http = await stack.enter_async_context(VendorHttp(environment.allowed_networks))
     mailer = _mailer(environment)
     account = await _own_account(chat, redis)
-    deps = Deps(db, clock, community, chat, build_hours(community), account.account_id)
+    backups = environment.data_dir / "backups"
+    deps = Deps(db, clock, community, chat, build_hours(community), account.account_id, backups)
     channels: dict[str, Channel] = {
         "chat": ChatChannel(chat, account.account_id),
         "vendor": VendorChannel(db, http, clock),

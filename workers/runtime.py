@@ -28,6 +28,7 @@ from engine.stream import read_entry
 from workers.duetimes import DueTimes
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
 
     from engine.ports import Chat
@@ -70,6 +71,7 @@ class Deps:
     chat: Chat
     hours: ActiveHours
     own_account_id: int
+    backups: Path | None = None  # where copies are put; None: none are made
 
 
 Handler = Callable[[Any, Commit, Deps], Awaitable[str]]
@@ -135,8 +137,8 @@ class Runtime:
 
     async def _run_handler(self, told: Envelope, entry: Entry | None) -> str:
         """Run and commit, again while somebody else changes what was read."""
-        name = handler_for(self.worker, told.event)
-        if name is None or self._is_own(told):
+        name = handler_for(self.worker, told.event, own=self._is_own(told))
+        if name is None:
             return await self._acknowledge(told, entry, "not for us")
         handler: Handler = getattr(self._module, name)
         for _ in range(CONFLICTS):

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.events import AskPassed, QuestionAnswered, QuestionAsked, ThanksGiven
+from engine.events import AskPassed, MemberAsked, QuestionAnswered, QuestionAsked, ThanksGiven
+from engine.outbox import KEPT, ChatContent, Intent, Kind, intent_key
+from engine.outbox import State as Outbox
+from engine.ports import Lane
 from engine.questions.rules import State
 from engine.questions.store import Answer, Questions
 
@@ -31,6 +34,40 @@ async def begin(said: MessageCreated | MessageUpdated, reason: str, commit: Comm
     )
     commit.fact("question_opened", question_id=question.id, room_id=said.room_id, reason=reason)
     return question
+
+
+def invitation(question: Question, account_id: int, body: str, decided_at: float) -> Intent:
+    """What asks one member by name."""
+    return Intent(
+        id=f"ask-{question.id}-{account_id}",
+        worker="nudge",
+        kind=Kind.ASK,
+        lane=Lane.NUDGE,
+        subject=question.id,
+        person=account_id,
+        content=ChatContent(room_id=question.room_id, body=body),
+        created_at=decided_at,
+        then=(MemberAsked(question_id=question.id, account_id=account_id),),
+    )
+
+
+async def recall_invitation(question: Question, account_id: int, said: MessageCreated, commit: Commit) -> str:
+    """An invitation stands in the room that is not known here: the member was asked. Returns the outcome."""
+    Questions(commit).put(question.with_ask(account_id, said.sent_at))
+    intent = invitation(question, account_id, said.body, said.sent_at)
+    key = intent_key(commit.db.keys, intent.id)
+    if await commit.read(key, Intent) is None:
+        sent = {
+            "state": Outbox.SENT,
+            "attempts": 1,
+            "receipt": f"{said.room_id}-{said.message_id}",
+            "trace": commit.trace,
+        }
+        commit.write(key, intent.model_copy(update=sent), ttl=KEPT)
+    for event in intent.then:
+        commit.publish(event)
+    commit.fact("invitation_recalled", question_id=question.id, account_id=account_id)
+    return f"recalled: {account_id} was asked for {question.id}"
 
 
 def record_answer(question: Question, account_id: int, message_id: str, at: int, commit: Commit) -> str:

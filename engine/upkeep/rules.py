@@ -7,6 +7,7 @@ told is published with the id its webhook would have had. What has scrolled out 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.clock import DAY, MINUTE
@@ -14,6 +15,7 @@ from engine.events import MessageCreated, MessageDeleted, MessageUpdated
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from zoneinfo import ZoneInfo
 
     from engine.ports import PostedMessage
 
@@ -175,6 +177,16 @@ def looked(
 def webhooks_are_silent(before: Look, *, missing: int, now: float) -> bool:
     """True if messages are missing again, and were minutes ago: one restart of ours leaves one gap, not two."""
     return bool(missing) and before.missing_since is not None and now - before.missing_since >= PERSISTS
+
+
+DIGEST_FROM, DIGEST_UNTIL = 8, 12
+"""Local hours between which the digest is written; later it would be no news of the morning."""
+
+
+def digest_due(now: float, zone: ZoneInfo) -> str | None:
+    """The date whose digest is due now, None outside the morning."""
+    moment = datetime.fromtimestamp(now, zone)
+    return moment.date().isoformat() if DIGEST_FROM <= moment.hour < DIGEST_UNTIL else None
 
 
 def next_rooms(

@@ -233,6 +233,33 @@ def come_back(stack: Stack, report: Report) -> None:
         assert cases(stack) == {"c1": "rejected", "c2": "open", "c3": "open", "c4": "open"}, cases(stack)
 
 
+def lose_everything(stack: Stack, report: Report) -> None:
+    """The database is emptied; a copy of before is put back by the commands of the runbook."""
+    ours = [service for service in stack.services() if service != "valkey"]
+    with report.check("a copy is made while everything runs", needed=True):
+        made = json.loads(stack.inside("keeper", "yuruyuru", "backup", "--json"))
+        assert stack.inside("keeper", "stat", "-c", "%a %u", made["path"]) == f"600 {UID}"
+    says(stack, BY_KEY["aoki"].account_id, BOARD, UNKIND + "！")
+    until(lambda: heard(stack, "承認 c5"), "the card of case c5")
+    with report.check("the engine that runs is not restored over"):
+        refused = run("podman", "exec", stack.container("keeper"), "yuruyuru", "restore", made["path"], check=False)
+        assert "stop everything first" in refused.stderr, refused.stderr
+    with report.check("the copy is put back into an emptied database", needed=True):
+        stack.compose("stop", *ours)
+        stack.inside("valkey", "valkey-cli", "flushall")
+        stack.compose("run", "--rm", "-T", "--no-deps", "keeper", "restore", made["path"])
+        stack.compose("start", *ours)
+        until_ready(stack)
+    with report.check("it knows what the copy held, and catches up from Chatwork without saying anything twice"):
+        until(lambda: "c5" in cases(stack), "case c5 is opened again", 120)
+        until(lambda: heard(stack, "システムの記録を"), "the admins are told")
+        cards = [
+            each for each in fetch(f"{stack.double}/_world/rooms/{ADMIN_ROOM}/messages")[1] if "承認 c" in each["body"]
+        ]
+        assert len(cards) == 5, cards
+        assert cases(stack) == {"c1": "rejected", **dict.fromkeys(("c2", "c3", "c4", "c5"), "open")}, cases(stack)
+
+
 def clean_up(stack: Stack, report: Report) -> None:
     """Show what the containers said if something failed; leave nothing."""
     if report.failed:
@@ -256,7 +283,7 @@ def main() -> int:
         return 1
     stack = Stack()
     try:
-        for part in (bring_up, look_inside, talk, let_die, come_back):
+        for part in (bring_up, look_inside, talk, let_die, come_back, lose_everything):
             part(stack, report)
     except Stop:
         print("stopped: the rest needs what failed")

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 BOARD, ADMIN_ROOM, VENDOR_ROOM = 567890123, 567890124, 567890125
 TOKEN = base64.b64encode(b"a token that Chatwork made for one webhook").decode()
+DIGEST = "この一日のご報告です"
 SETTING = "12346"
 ADMIN_TOKEN = "a token that only admins know"
 
@@ -287,5 +288,14 @@ class Community:
 
     @property
     def admin_transcript(self) -> list[str]:
-        """What the engine wrote in the admin room."""
+        """What the engine wrote in the admin room, but for the digests."""
+        return [body for body in self._admin_posts if DIGEST not in body]
+
+    @property
+    def digests(self) -> list[str]:
+        """The daily digests."""
+        return [body for body in self._admin_posts if DIGEST in body]
+
+    @property
+    def _admin_posts(self) -> list[str]:
         return [posted.body for posted in self.chat.posted if posted.room_id == ADMIN_ROOM]

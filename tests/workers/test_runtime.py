@@ -11,7 +11,7 @@ from engine.calendar import build_hours
 from engine.commit import Commit, Database, Record
 from engine.dead import DeadLetter, list_dead
 from engine.errors import EngineError, Ignored, Permanent, Transient
-from engine.events import Envelope, MessageCreated, ThanksGiven, envelope
+from engine.events import Envelope, MessageCreated, MessageUpdated, ThanksGiven, envelope
 from engine.settings import Community
 from engine.stream import Consumer, Delivery, Publisher
 from tests.fakes import FakeChat, FakeClock
@@ -43,6 +43,7 @@ class Bench:
         self.meanwhile: Callable[[], Awaitable[object]] | None = None
         module: Any = ModuleType("workers.nudge")
         module.on_message = self.count
+        module.on_own_message = self.recall
         module.JOBS = {"remind": self.remind, "round": self.remind}
         module.PERIODIC = {"round": 60.0}
         settings = Community()
@@ -53,6 +54,9 @@ class Bench:
 
     async def count(self, _: MessageCreated, commit: Commit, __: Deps) -> str:
         return await self._count(commit)
+
+    async def recall(self, _: MessageCreated, __: Commit, ___: Deps) -> str:
+        return "recalled"
 
     async def remind(self, _: str, commit: Commit, __: Deps) -> str:
         return await self._count(commit)
@@ -84,7 +88,7 @@ class Bench:
         await Publisher(self.db, self.clock).publish_all(told)
         return await self.consumer.read(100, None)
 
-    async def hear(self, event: MessageCreated | ThanksGiven) -> Delivery:
+    async def hear(self, event: MessageCreated | MessageUpdated | ThanksGiven) -> Delivery:
         [delivery] = await self.publish(envelope(event, now=self.clock.now()))
         return delivery
 
@@ -142,14 +146,22 @@ async def test_nothing_to_do_after_all_ends_the_entry(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        pytest.param(message(author=ENGINE), id="what the engine itself wrote"),
+        pytest.param(
+            MessageUpdated(**message(author=ENGINE).model_dump(exclude={"kind"}), updated_at=4),
+            id="what the engine itself wrote",
+        ),
         pytest.param(
             ThanksGiven(question_id="q1", account_id=1, helpers=(), thanked_at=1), id="an event routed elsewhere"
         ),
     ],
 )
-async def test_not_every_event_reaches_a_handler(bench: Bench, event: MessageCreated | ThanksGiven) -> None:
+async def test_not_every_event_reaches_a_handler(bench: Bench, event: MessageUpdated | ThanksGiven) -> None:
     assert await bench.runtime.handle(await bench.hear(event)) == "not for us"
+    assert (await bench.counted(), await bench.pending()) == (0, 0)
+
+
+async def test_the_engines_own_words_reach_only_who_asks_for_them(bench: Bench) -> None:
+    assert await bench.runtime.handle(await bench.hear(message(author=ENGINE))) == "recalled"
     assert (await bench.counted(), await bench.pending()) == (0, 0)
 
 

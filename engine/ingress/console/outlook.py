@@ -6,16 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from engine.dead import list_dead
-from engine.heartbeat import beats, is_alive
 from engine.ingress.journal import soon
-from engine.moderation.rules import State as CaseState
-from engine.moderation.store import list_cases
-from engine.outbox import Brake, brake_key
-from engine.questions.rules import State as QuestionState
-from engine.questions.store import list_questions
-from engine.routes import WORKERS
-from engine.upkeep.store import losses
+from engine.standing import standing
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -85,29 +77,25 @@ class Viewpoint:
 
     async def look(self) -> Outlook:
         """How things stand now."""
-        now = self._clock.now()
-        known = await soon(beats(self._db, now))
+        known = await soon(standing(self._db, self._clock.now()))
         ready = await self._health.readiness()
-        brake, _ = await self._db.read(brake_key(self._db.keys), Brake)
-        lost = await losses(self._db)
-        dead = await list_dead(self._db)
         return Outlook(
             reachable=True,
             problems=len(ready.problems),
-            workers=tuple(Worker(WORKER_NAMES[name], is_alive(known, name, now)) for name in WORKERS),
+            workers=tuple(Worker(WORKER_NAMES[name], alive) for name, alive in known.alive.items()),
             spooled=ready.spooled,
-            braked_since=None if brake is None else self._moment(brake.pulled_at),
-            waiting_questions=sum(each.state is QuestionState.OPEN for each in await list_questions(self._db)),
-            open_cases=sum(each.state is CaseState.OPEN for each in await list_cases(self._db)),
+            braked_since=None if known.braked_at is None else self._moment(known.braked_at),
+            waiting_questions=known.waiting,
+            open_cases=known.open_cases,
             losses=tuple(
                 Line(f"{self._moment(loss.start)} 〜 {self._moment(loss.end)}", f"ルーム {loss.room_id}")
-                for loss in reversed(lost)
+                for loss in reversed(known.losses)
             ),
             dead_letters=tuple(
                 Line(self._moment(letter.died_at), f"{letter.id}: {letter.reason}")
-                for letter in dead[: -SHOWN - 1 : -1]
+                for letter in reversed(known.dead[-SHOWN:])
             ),
-            dead_count=len(dead),
+            dead_count=len(known.dead),
         )
 
     def _moment(self, at: float) -> str:

@@ -1,0 +1,1 @@
+"""Copies of a community, and what an engine does that was put back to one."""
