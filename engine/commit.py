@@ -9,6 +9,7 @@ has happened, after it everything has, and a second consumer of the same entry f
     {c}:wakes:<worker> zset  due times; members `job|argument`
     {c}:seen:<id>     string  an event id that was published (expires)
     {c}:told:<room>   string  how many messages of a room were published
+    {c}:events:confirmed  string  written to be waited for (expires)
     {c}:events        stream  field e = envelope
 """
 
@@ -26,10 +27,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from engine.clock import DAY, Epoch
-from engine.errors import Transient
+from engine.errors import Transient, Unconfirmed
 from engine.events import AnyEvent, Envelope, MessageCreated, envelope
 from engine.log import get_logger
 from engine.ports import Wake, Wakes
+from engine.replicas import Replicas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -171,9 +173,10 @@ class Commit:
 class Database:
     """Records and commits on Redis. Raises `Transient` while Redis is away."""
 
-    def __init__(self, redis: Redis, keys: Keys, wakes: Wakes) -> None:
+    def __init__(self, redis: Redis, keys: Keys, wakes: Wakes, replicas: Replicas | None = None) -> None:
         self.redis = redis
         self.keys = keys
+        self.replicas = replicas or Replicas()
         self._wakes = wakes
         self._script = redis.register_script(resources.files("engine").joinpath("commit.lua").read_text())
 
@@ -225,16 +228,21 @@ class Database:
         return Commit(self, now, trace)
 
     async def apply(self, commit: Commit, ack: Entry | None = None) -> tuple[Applied, list[bool]]:
-        """Run the atomic script. Returns how it ended and, for each event, whether it was new."""
+        """Run the atomic script. Returns how it ended and, for each event, whether it was new.
+
+        Raises `Unconfirmed` for what was done but may be undone by a failover.
+        """
         words = [*_versions(commit), *_due(commit), ack.group if ack else "", ack.entry_id if ack else ""]
         words += [*_writes(commit), *self._events(commit)]
         with redis_errors():
-            reply = await self._script(keys=[self.keys.stream], args=words)
+            reply, counts = await self.replicas.run(self._script, self.keys.stream, words)
         applied = Applied(_text(reply[0]))
         if applied is Applied.DONE:
             for fact in commit.facts:
                 (log.error if fact.needs_a_person else log.info)(fact.name, **fact.fields)
             await self.start(commit.wakes)
+        if not counts:
+            raise Unconfirmed("no replica has it yet")
         return applied, [flag == 1 for flag in reply[1:]]
 
     async def start(self, wakes: Sequence[Wake]) -> None:

@@ -86,6 +86,7 @@ class Health:
         silence = None if self._door.last_genuine is None else round(now - self._door.last_genuine, 1)
         problems = []
         try:
+            await soon(self._db.replicas.wanted())
             known = await soon(heartbeat.beats(self._db, now))
             problems += [f"worker {part} is silent" for part in WORKERS if not heartbeat.is_alive(known, part, now)]
         except Transient as away:
