@@ -108,7 +108,7 @@ async def calm(site: Site, said: Said) -> None:
 async def never_heard(site: Site) -> int:
     """Messages of the board, the engine's own among them, that neither a webhook told nor the keeper found."""
     written = len(await site.world("GET", f"/rooms/{BOARD}/messages"))
-    redis = connect(site.valkey.url)
+    redis = connect(site.redis_url)
     told = int(await redis.get(Keys("main")("told", BOARD)) or 0)
     await redis.aclose()
     return written - told
@@ -194,7 +194,7 @@ def doubled(found: Counter[str]) -> int:
 
 def score_gap(members: list[dict[str, Any]], answers: int) -> float:
     """Answers that the score counts beyond those the questions hold; the half-life is a century here."""
-    return round(abs(sum(row["answers"] for row in members) - answers), 1)
+    return float(round(abs(sum(row["answers"] for row in members) - answers), 1))
 
 
 async def run(seconds: float, seed: int, rate: float, pause: float) -> int:

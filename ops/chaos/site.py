@@ -56,9 +56,13 @@ def free_port() -> int:
 
 @dataclass
 class Site:
-    """Everything that runs; `kills` counts by victim, `exits` what ended without being killed."""
+    """Everything that runs; `kills` counts by victim, `exits` what ended without being killed.
+
+    The database is its own unless `redis_url` names another.
+    """
 
     folder: Path
+    redis_url: str = ""
     port: int = field(default_factory=free_port)
     chatwork: str = ""
     kills: dict[str, int] = field(default_factory=dict)
@@ -80,7 +84,7 @@ class Site:
         """What every part is told."""
         return os.environ | {
             "DATA_DIR": str(self.data_dir),
-            "REDIS_URL": self.valkey.url,
+            "REDIS_URL": self.redis_url,
             "YURUYURU_CONFIG": str(self.folder / "community.toml"),
             "CHATWORK_API_TOKEN": ENGINE_TOKEN,
             "CHATWORK_API_URL": f"{self.chatwork}/v2",
@@ -92,7 +96,9 @@ class Site:
 
     async def start(self) -> None:
         """Start everything and wait until it is ready."""
-        self.valkey.__enter__()
+        if not self.redis_url:
+            self.valkey.__enter__()
+            self.redis_url = self.valkey.url
         await self._start_chatwork()
         for part in PARTS:
             self._keepers.append(asyncio.create_task(self._keep(part)))
