@@ -59,7 +59,7 @@ class Server:
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
         os.kill(self.process.pid, number)
-        if number is signal.SIGKILL:
+        if number in (signal.SIGKILL, signal.SIGTERM):
             self.process.wait()
 
     def end(self) -> None:

@@ -82,7 +82,8 @@ async def test_the_primary_dies_before_the_replica_has_it(
     spool = Spool(tmp_path / "spool", 1 << 20)
     journal = Journal(db, Publisher(db, clock), spool, clock)
     assert await journal.keep(told(1))
-    servers.replica.signal(signal.SIGKILL)  # the replica restarts just now
+    await wait_until(lambda: has_one(servers.replica, db), "the replica has the first")
+    servers.replica.signal(signal.SIGTERM)  # it restarts just now
     assert await journal.keep(told(2)) is outcome
     servers.primary.signal(signal.SIGKILL)
     servers.replica.start()  # and is all there is: the new primary
@@ -107,6 +108,10 @@ async def test_a_primary_that_must_have_a_replica_refuses_without_one(servers: S
         await Publisher(db, FakeClock()).publish(told(1))
     assert await known(db) == 0
     await db.redis.aclose()
+
+
+async def has_one(server: Server, db: Database) -> bool:
+    return await server.ask("XLEN", db.keys.stream) == 1
 
 
 async def without_replica(db: Database) -> bool:

@@ -97,9 +97,11 @@ async def test_a_sentinel_that_hangs_is_not_waited_for(servers: Servers, db: Dat
 async def test_a_primary_that_hangs_is_left_and_its_connections_are_not_used_again(
     servers: Servers, db: Database
 ) -> None:
+    in_use = await db.redis.connection_pool.get_connection()  # as by a blocking read
     servers.primary.signal(signal.SIGSTOP)
     await wait_until(lambda: counts(db, 1), "it counts at the new primary", 30)
     servers.primary.signal(signal.SIGCONT)
+    await db.redis.connection_pool.release(in_use)
     assert [await publish(db, number) for number in range(3)] == [False, False, True]
     await wait_until(servers.primary.replicates, "the former primary is a replica", 30)
     await wait_until(lambda: counts(db, 3), "it counts at both", 10)
