@@ -57,7 +57,7 @@ class Sentinels(Replicas):
         self._pool = pool
         self._turn = asyncio.Lock()
         self._look_at = 0.0
-        self._wanted = 1
+        self._alone: tuple[str, int] | None = None
         self._trusted: tuple[str, int] | None = None
         self._refusal = ""
 
@@ -67,18 +67,18 @@ class Sentinels(Replicas):
             if time.monotonic() >= self._look_at:
                 await self._look()
                 self._look_at = time.monotonic() + LOOK_EVERY
-        return self._wanted
+        return 0 if self._alone is not None and self._alone == self._pool.master_address else 1
 
     async def _look(self) -> None:
         agreed = await self._agreed()
-        with redis_errors():
-            if agreed is None or agreed.primary != self._pool.master_address:
-                await self._pool.get_master_address()  # type: ignore[no-untyped-call]  # leaves the connections to another one
         primary = self._pool.master_address
+        if primary is None or (agreed is not None and agreed.primary != primary):
+            with redis_errors():  # leaves the connections to another one
+                primary = await self._pool.get_master_address()  # type: ignore[no-untyped-call]
         if primary != self._trusted:
             await self._examine()
             self._trusted = primary
-        self._wanted = 0 if agreed is not None and agreed.alone and agreed.primary == primary else 1
+        self._alone = agreed.primary if agreed is not None and agreed.alone else None
 
     async def _examine(self) -> None:
         """Raise `Transient` for a server that would lose accepted events, until somebody has set it right."""
