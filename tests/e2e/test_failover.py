@@ -26,7 +26,7 @@ __all__ = ["servers"]
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 RATE = 10.0
-TALKING = 20.0
+TALKING = 14.0
 WITHIN = 30.0
 """Seconds from the death of the primary until what was said after it is handled."""
 
