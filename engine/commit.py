@@ -10,27 +10,26 @@ has happened, after it everything has, and a second consumer of the same entry f
     {c}:seen:<id>     string  an event id that was published (expires)
     {c}:heard:<room>:<message>  string  something of a message was published (expires)
     {c}:told:<room>   string  how many messages of a room were published
+    {c}:events:confirmed  string  written to be waited for (expires)
     {c}:events        stream  field e = envelope
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import resources
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict
-from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from engine.away import redis_errors
 from engine.clock import DAY, Epoch
-from engine.errors import Transient
+from engine.errors import Transient, Unconfirmed
 from engine.events import AnyEvent, Envelope, MessageCreated, MessageDeleted, MessageUpdated, envelope
 from engine.log import get_logger
 from engine.ports import Wake, Wakes
+from engine.replicas import Replicas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,8 +42,6 @@ log = get_logger()
 
 SEEN_FOR = 30 * DAY
 """How long a published id is remembered; webhooks older than `ingress.webhook.TOO_OLD` are not published any more."""
-
-AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError, OSError)
 
 
 class Record(BaseModel):
@@ -79,21 +76,6 @@ class Fact:
     name: str
     fields: dict[str, object]
     needs_a_person: bool = False
-
-
-@contextmanager
-def redis_errors() -> Iterator[None]:
-    """Translate "Redis is away" into `Transient`; a wrong command stays a bug."""
-    try:
-        yield
-    except AWAY as error:
-        raise Transient(f"redis_away: {type(error).__name__}") from error
-    except ResponseError as error:
-        if str(error).startswith(("MISCONF", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED")):
-            raise Transient("redis_cannot_write") from error
-        raise
-    except RedisError as error:
-        raise Transient(f"redis: {type(error).__name__}") from error
 
 
 @dataclass(slots=True)
@@ -172,9 +154,10 @@ class Commit:
 class Database:
     """Records and commits on Redis. Raises `Transient` while Redis is away."""
 
-    def __init__(self, redis: Redis, keys: Keys, wakes: Wakes) -> None:
+    def __init__(self, redis: Redis, keys: Keys, wakes: Wakes, replicas: Replicas | None = None) -> None:
         self.redis = redis
         self.keys = keys
+        self.replicas = replicas or Replicas()
         self._wakes = wakes
         self._script = redis.register_script(resources.files("engine").joinpath("commit.lua").read_text())
 
@@ -229,16 +212,21 @@ class Database:
         return Commit(self, now, trace)
 
     async def apply(self, commit: Commit, ack: Entry | None = None) -> tuple[Applied, list[bool]]:
-        """Run the atomic script. Returns how it ended and, for each event, whether it was new."""
+        """Run the atomic script. Returns how it ended and, for each event, whether it was new.
+
+        Raises `Unconfirmed` for what was done but may be undone by a failover.
+        """
         words = [*_versions(commit), *_due(commit), ack.group if ack else "", ack.entry_id if ack else ""]
         words += [*_writes(commit), *self._events(commit)]
         with redis_errors():
-            reply = await self._script(keys=[self.keys.stream], args=words)
+            reply, counts = await self.replicas.run(self._script, self.keys.stream, words)
         applied = Applied(_text(reply[0]))
         if applied is Applied.DONE:
             for fact in commit.facts:
                 (log.error if fact.needs_a_person else log.info)(fact.name, **fact.fields)
             await self.start(commit.wakes)
+        if not counts:
+            raise Unconfirmed("no replica has it yet")
         return applied, [flag == 1 for flag in reply[1:]]
 
     async def start(self, wakes: Sequence[Wake]) -> None:

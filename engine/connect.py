@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from arq.connections import ArqRedis
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConnection
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import BusyLoadingError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from engine.commit import redis_errors
+from engine.away import redis_errors
 from engine.errors import Refused
 from engine.jobs import dump_job, load_job
 from engine.log import get_logger
@@ -72,6 +73,22 @@ def _pool(url: str, *, decode: bool) -> ConnectionPool:
     return pool
 
 
+class PrimaryPool(SentinelConnectionPool):
+    """Connections to the server that the sentinels call the primary; one to a former primary is never used again."""
+
+    async def ensure_connection(self, connection: SentinelManagedConnection) -> None:  # type: ignore[override]
+        """Connect, again if it is another server's."""
+        if (connection.host, connection.port) != self.master_address:
+            await connection.disconnect()
+        await super().ensure_connection(connection)
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:  # noqa: FBT001, FBT002 - as the base class
+        """Close connections; with all of them also those to the sentinels."""
+        await super().disconnect(inuse_connections)
+        if inuse_connections:
+            await asyncio.gather(*(sentinel.aclose() for sentinel in self.sentinel_manager.sentinels))
+
+
 def _sentinel_pool(parts: SplitResult, *, decode: bool) -> ConnectionPool:
     login, _, hosts = parts.netloc.rpartition("@")
     user, _, password = login.partition(":")
@@ -86,7 +103,7 @@ def _sentinel_pool(parts: SplitResult, *, decode: bool) -> ConnectionPool:
         "password": unquote(password) or None,
     }
     sentinels = Sentinel([(host, int(port)) for host, port in places], socket_timeout=CONNECT_TIMEOUT)  # type: ignore[no-untyped-call]
-    return SentinelConnectionPool(parts.path.strip("/"), sentinels, **options)  # type: ignore[no-untyped-call]
+    return PrimaryPool(parts.path.strip("/"), sentinels, **options)  # type: ignore[no-untyped-call]
 
 
 def _pool_of(url: str, *, decode: bool) -> ConnectionPool:

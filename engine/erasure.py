@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from engine.commit import Applied, Record, redis_errors
+from engine.away import redis_errors
+from engine.commit import Applied, Record
 from engine.errors import Transient
 
 if TYPE_CHECKING:

@@ -41,6 +41,13 @@ class Transient(EngineError):
         self.untried = untried
 
 
+class Unconfirmed(Transient):
+    """A commit was done, but no replica is known to have it: a failover may undo it, as a whole.
+
+    Whoever promises something must not promise it yet; the database itself needs no repair either way.
+    """
+
+
 class Permanent(EngineError):
     """Will never work, however often it is tried."""
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
+from engine.away import redis_errors
 from engine.chatwork.redaction import without_quotes_of
-from engine.commit import redis_errors
 from engine.dead import DeadLetter, list_dead, unbury
 from engine.erasure import Records
 from engine.errors import Refused

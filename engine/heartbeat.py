@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from engine.commit import Database, Record, redis_errors
+from engine.away import redis_errors
+from engine.commit import Database, Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

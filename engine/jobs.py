@@ -10,7 +10,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from engine.commit import redis_errors
+from engine.away import redis_errors
 
 if TYPE_CHECKING:
     from arq.connections import ArqRedis

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import ResponseError
 
-from engine.commit import Commit, Database, Entry, redis_errors
+from engine.away import redis_errors
+from engine.commit import Commit, Database, Entry
 from engine.errors import Transient
 from engine.events import parse_envelope
 

@@ -33,6 +33,7 @@ from engine.keys import Keys
 from engine.log import get_logger
 from engine.referrals.store import Referrals, list_vendors
 from engine.routes import WORKERS
+from engine.sentinels import replicas_of
 from engine.settings import load_community, load_environment
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ async def _sample_vendors(redis_url: str, base: str, shared: dict[str, str]) -> 
     community = load_community(environment.yuruyuru_config)
     keys, clock = Keys(community.community.id), SystemClock()
     redis, arq = connect(redis_url), connect_arq(redis_url, keys.arq_queue("cli"))
-    office = Office(Database(redis, keys, ArqWakes(arq, keys)), clock, community, environment)
+    office = Office(Database(redis, keys, ArqWakes(arq, keys), replicas_of(redis)), clock, community, environment)
     try:
         for old in await list_vendors(office.db):
             if old.name in SAMPLE_VENDORS and not old.disabled:

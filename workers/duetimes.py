@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.commit import redis_errors
+from engine.away import redis_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

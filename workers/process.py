@@ -36,6 +36,7 @@ from engine.log import get_logger
 from engine.referrals.channel import SilentHttp, VendorChannel
 from engine.referrals.delivery import VendorHttp
 from engine.referrals.mail import MailChannel, NoMailer, SilentMailer, SmtpMailer
+from engine.sentinels import replicas_of
 from workers.consuming import PAUSES, ConsumerLoop, until
 from workers.runtime import Deps, Runtime
 
@@ -80,7 +81,7 @@ async def _build(
     redis, arq = connect(redis_url), connect_arq(redis_url, keys.arq_queue(name))
     stack.push_async_callback(redis.aclose)
     stack.push_async_callback(arq.aclose)
-    db = Database(redis, keys, ArqWakes(arq, keys))
+    db = Database(redis, keys, ArqWakes(arq, keys), replicas_of(redis))
     if environment.chatwork_api_token is None:
         raise Refused("CHATWORK_API_TOKEN is not set; see README, “Connect your Chatwork”")
     client = await stack.enter_async_context(

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from engine.clock import MINUTE, Clock, after
 from engine.commit import Applied, Commit, Database, Entry
 from engine.dead import DeadLetter, bury, dead_key, unbury
-from engine.errors import Ignored, Permanent, Transient
+from engine.errors import Ignored, Permanent, Transient, Unconfirmed
 from engine.events import Envelope, MessageCreated, MessageUpdated, NewerVersion, parse_envelope
 from engine.log import get_logger
 from engine.outbox import Channel, Intent, Kind, Verdict
@@ -85,10 +85,7 @@ Job = Callable[[str, Commit, Deps], Awaitable[str]]
 
 
 def _bind(guard: Guard, deps: Deps) -> BoundGuard:
-    async def ask(intent: Intent, commit: Commit) -> Verdict:
-        return await guard(intent, commit, deps)
-
-    return ask
+    return lambda intent, commit: guard(intent, commit, deps)
 
 
 class Runtime:
@@ -192,6 +189,8 @@ class Runtime:
                 outcome = await self._end_job(job, argument, f"ignored: {ignored.reason}")
             except Permanent as failure:
                 outcome = await self._bury_job(job, argument, failure.reason, None)
+            except Unconfirmed:
+                raise  # done, or undone as a whole with the server: the due time in the database tells which
             except Transient as failure:
                 outcome = await self._again(job, argument, failure.reason, failure.retry_after)
             except Exception as bug:  # a job must never stop the worker

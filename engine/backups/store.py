@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import ResponseError
 
 from engine import heartbeat
+from engine.away import redis_errors
 from engine.backups.file import Head, Writer
 from engine.backups.lost import KEPT, LostTime, lost_key
 from engine.clock import MINUTE
-from engine.commit import redis_errors
 from engine.errors import Permanent, Refused
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import uuid
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from engine.commit import redis_errors
+from engine.away import redis_errors
 from engine.errors import Transient
 from engine.ports import Lane
 

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 from pydantic import BaseModel
 
+from engine.away import redis_errors
 from engine.clock import Clock, SystemClock
-from engine.commit import Applied, Commit, Database, redis_errors
+from engine.commit import Applied, Commit, Database
 from engine.connect import connect, connect_arq
 from engine.embedded import DataDir, EmbeddedValkey, answers, socket_path
-from engine.errors import Refused, Transient
+from engine.errors import Refused, Transient, Unconfirmed
 from engine.jobs import ArqWakes
 from engine.keys import Keys
+from engine.sentinels import replicas_of
 from engine.settings import load_community, load_environment
 
 if TYPE_CHECKING:
@@ -66,7 +68,9 @@ async def opened() -> AsyncIterator[Office]:
         redis, arq = connect(url), connect_arq(url, keys.arq_queue("cli"))
         try:
             await _reach(redis)
-            yield Office(Database(redis, keys, ArqWakes(arq, keys)), clock, community, environment)
+            yield Office(Database(redis, keys, ArqWakes(arq, keys), replicas_of(redis)), clock, community, environment)
+        except Unconfirmed:
+            raise Refused("it was done, but no replica has it yet; look before you do it again") from None
         except Transient as away:
             raise Refused(f"the database does not answer ({away.reason}); is REDIS_URL right?") from None
         finally:

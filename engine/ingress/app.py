@@ -33,6 +33,7 @@ from engine.ingress.webhook import MAX_BODY, Door
 from engine.jobs import ArqWakes
 from engine.keys import Keys
 from engine.log import get_logger
+from engine.sentinels import replicas_of
 from engine.settings import parse_webhook_tokens
 from engine.stream import Publisher
 
@@ -136,7 +137,7 @@ async def run_ingress(environment: Environment, community: Community, redis_url:
         redis, arq = connect(redis_url), connect_arq(redis_url, keys.arq_queue("ingress"))
         stack.push_async_callback(redis.aclose)
         stack.push_async_callback(arq.aclose)
-        db = Database(redis, keys, ArqWakes(arq, keys))
+        db = Database(redis, keys, ArqWakes(arq, keys), replicas_of(redis))
         with suppress(Transient):  # while it is away the spool takes what comes
             await soon(refuse_forgetful(redis))
         spool = stack.enter_context(_open_spool(environment))

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from engine import heartbeat
-from engine.commit import redis_errors
+from engine.away import redis_errors
 from engine.errors import Transient
 from engine.ingress.journal import soon
 from engine.routes import WORKERS
@@ -86,6 +86,7 @@ class Health:
         silence = None if self._door.last_genuine is None else round(now - self._door.last_genuine, 1)
         problems = []
         try:
+            await soon(self._db.replicas.wanted())
             known = await soon(heartbeat.beats(self._db, now))
             problems += [f"worker {part} is silent" for part in WORKERS if not heartbeat.is_alive(known, part, now)]
         except Transient as away:

@@ -107,7 +107,7 @@ class VendorApi:
         for _ in range(CONFLICTS):
             commit = self._db.commit(self._clock.now())
             referral, is_new = await self._take(vendor, wanted, key, commit)
-            if not is_new or (await self._db.apply(commit))[0] is Applied.DONE:
+            if (await self._db.apply(commit))[0] is Applied.DONE:  # also what was taken before is promised again now
                 return _answer(referral, HTTPStatus.CREATED if is_new else HTTPStatus.OK)
         raise Transient("too many conflicts")
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.away import redis_errors
 from engine.clock import DAY
-from engine.commit import Commit, Database, Record, redis_errors
+from engine.commit import Commit, Database, Record
 from engine.erasure import keys_of
 from engine.members.rules import Tally
 

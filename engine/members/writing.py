@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import LockError
 
+from engine.away import redis_errors
 from engine.chatwork.markup import parse
 from engine.clock import MINUTE
-from engine.commit import redis_errors
 from engine.errors import Permanent, Transient
 from engine.log import get_logger
 from engine.members.rules import Unsafe, rewritten

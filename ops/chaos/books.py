@@ -77,8 +77,8 @@ class Archive:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._keys = Keys("main")
-        self._redis = connect(site.valkey.url)
-        self._arq = connect_arq(site.valkey.url, self._keys.arq_queue("chaos"))
+        self._redis = connect(site.redis_url)
+        self._arq = connect_arq(site.redis_url, self._keys.arq_queue("chaos"))
         self._db = Database(self._redis, self._keys, ArqWakes(self._arq, self._keys))
 
     async def close(self) -> None:
@@ -95,7 +95,8 @@ class Archive:
 
     async def read(self) -> Books:
         """Read everything; rooms between two equal looks at the intents, because the engine goes on working."""
-        before, books = [], await self._read_once()
+        before: list[Intent] = []
+        books = await self._read_once()
         while books.intents != before:
             before, books = books.intents, await self._read_once()
         return books

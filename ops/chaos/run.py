@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from ops.chaos.books import Archive
 from ops.chaos.site import Site
 from ops.chaos.talk import Manner, Members, Said
-from ops.chaos.torment import Torment
+from ops.chaos.torment import Torment, upgrade
 from ops.chaos.vendor import Receiver, Referring
 from ops.chaos.verdict import Acknowledged, Verdict, judge
 from ops.chaos.watch import Watch
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from ops.chaos.books import Books
 
 LOOK_EVERY = 3.0
+
+Script = Callable[[Site, Receiver, float], "list[Coroutine[None, None, None]]"]
+"""What goes wrong: coroutines that end at the given time of the loop's clock, or soon after."""
 
 
 async def calm(site: Site, said: Said, referring: Referring, patience: float) -> Books:
@@ -77,12 +81,11 @@ async def waiting(site: Site) -> dict[str, int]:
     }
 
 
-async def under_fire(site: Site, chosen: argparse.Namespace) -> Verdict:
-    """One run: start, talk and torment, calm down, judge."""
+async def under_fire(site: Site, chosen: argparse.Namespace, script: Script) -> Verdict:
+    """One run: start, talk while the script goes on, calm down, judge."""
     receiver = Receiver(random.Random(chosen.seed + 1), chosen.vendor_fails)
     referring = Referring(site, receiver, random.Random(chosen.seed + 2))
     members = Members(site, random.Random(chosen.seed), Manner(chosen.rate, chosen.questions, chosen.put_downs))
-    torment = Torment(site, receiver, random.Random(chosen.seed + 3), random.Random(chosen.seed + 4))
     await receiver.start()
     site.vendor_port = receiver.port
     await site.start()
@@ -93,7 +96,7 @@ async def under_fire(site: Site, chosen: argparse.Namespace) -> Verdict:
     await asyncio.gather(
         members.talk(until),
         referring.refer(chosen.referral_pause, until),
-        *_torments(torment, chosen, until),
+        *script(site, receiver, until),
     )
     calmed = time.monotonic()
     books = await calm(site, members.said, referring, chosen.patience)
@@ -104,10 +107,19 @@ async def under_fire(site: Site, chosen: argparse.Namespace) -> Verdict:
     return verdict
 
 
-def _torments(torment: Torment, chosen: argparse.Namespace, until: float) -> list[Coroutine[None, None, None]]:
-    if chosen.upgrade:
-        return [torment.upgrade(until)]
-    return [torment.kill(chosen.pause, until), torment.spoil(chosen.wire_pause, until)]
+def everything_goes_wrong(chosen: argparse.Namespace) -> Script:
+    """Everybody is killed, Chatwork and the wires misbehave."""
+
+    def script(site: Site, receiver: Receiver, until: float) -> list[Coroutine[None, None, None]]:
+        torment = Torment(site, receiver, random.Random(chosen.seed + 3), random.Random(chosen.seed + 4))
+        return [torment.kill(chosen.pause, until), torment.spoil(chosen.wire_pause, until)]
+
+    return script
+
+
+def an_upgrade(site: Site, _: Receiver, until: float) -> list[Coroutine[None, None, None]]:
+    """A rolling restart, again and again."""
+    return [upgrade(site, until)]
 
 
 async def run(chosen: argparse.Namespace) -> int:
@@ -115,7 +127,7 @@ async def run(chosen: argparse.Namespace) -> int:
     folder = Path(tempfile.mkdtemp(prefix="yuruyuru-chaos-"))
     site, began = Site(folder, chosen.rooms - 1), time.monotonic()
     try:
-        verdict = await under_fire(site, chosen)
+        verdict = await under_fire(site, chosen, an_upgrade if chosen.upgrade else everything_goes_wrong(chosen))
     finally:
         await site.stop()
     print(f"| seed {chosen.seed} | {time.monotonic() - began:.0f} s |\n|---|---|")
@@ -128,8 +140,8 @@ async def run(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def main() -> None:
-    """Read the arguments and run; the defaults are those of the long run."""
+def arguments() -> argparse.ArgumentParser:
+    """What can be chosen; the defaults are those of the long run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=2100, help="how long things go wrong")
     parser.add_argument("--seed", type=int, default=1)
@@ -143,7 +155,12 @@ def main() -> None:
     parser.add_argument("--referral-pause", type=float, default=60, help="seconds between two referrals")
     parser.add_argument("--vendor-fails", type=float, default=0.15, help="share of first attempts a vendor fails")
     parser.add_argument("--patience", type=float, default=900, help="seconds until it must be calm afterwards")
-    sys.exit(asyncio.run(run(parser.parse_args())))
+    return parser
+
+
+def main() -> None:
+    """Read the arguments and run."""
+    sys.exit(asyncio.run(run(arguments().parse_args())))
 
 
 if __name__ == "__main__":

@@ -66,10 +66,14 @@ def free_port() -> int:
 
 @dataclass
 class Site:
-    """Everything that runs; `kills` counts by victim, `exits` what ended without being killed."""
+    """Everything that runs; `kills` counts by victim, `exits` what ended without being killed.
+
+    The database is its own, behind a proxy, unless `redis_url` names another.
+    """
 
     folder: Path
     extra_rooms: int = 0
+    redis_url: str = ""
     port: int = field(default_factory=free_port)
     chatwork: str = ""
     vendor_port: int = 0
@@ -89,6 +93,8 @@ class Site:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self.valkey = EmbeddedValkey(self.data_dir)
+        self.has_own_database = not self.redis_url
+        self.redis_url = self.redis_url or self.valkey.url
         self.proxies = {party: Proxy(partial(self._reach, party)) for party in PARTIES}
         self.session = aiohttp.ClientSession()
 
@@ -105,7 +111,7 @@ class Site:
         chatwork = f"http://127.0.0.1:{self.proxies['chatwork'].port}" if proxied else self.chatwork
         return os.environ | {
             "DATA_DIR": str(self.data_dir),
-            "REDIS_URL": f"redis://127.0.0.1:{self.proxies['redis'].port}" if proxied else self.valkey.url,
+            "REDIS_URL": self._proxied_redis if proxied and self.has_own_database else self.redis_url,
             "YURUYURU_CONFIG": str(self.folder / "community.toml"),
             "CHATWORK_API_TOKEN": ENGINE_TOKEN,
             "CHATWORK_API_URL": f"{chatwork}/v2",
@@ -115,9 +121,14 @@ class Site:
             "LOG_FORMAT": "json",
         }
 
+    @property
+    def _proxied_redis(self) -> str:
+        return f"redis://127.0.0.1:{self.proxies['redis'].port}"
+
     async def start(self) -> None:
         """Start everything and wait until it is ready."""
-        self.valkey.__enter__()
+        if self.has_own_database:
+            self.valkey.__enter__()
         for proxy in self.proxies.values():
             await proxy.start()
         await self._start_chatwork()

@@ -40,13 +40,6 @@ class Torment:
             await asyncio.sleep(self._kills.uniform(0.5, 1.5) * pause)
             await self._site.kill(self._kills.choices(list(VICTIMS), list(VICTIMS.values()))[0])
 
-    async def upgrade(self, until: float) -> None:
-        """A rolling restart: one part after the other is told to end, and comes back; at least once round."""
-        loop = asyncio.get_running_loop()
-        while not self._site.restarts or loop.time() < until:
-            for part in PARTS:
-                await self._site.restart(part)
-
     async def spoil(self, pause: float, until: float) -> None:
         """Let Chatwork or a wire misbehave every `pause` seconds or so."""
         loop = asyncio.get_running_loop()
@@ -83,3 +76,11 @@ class Torment:
                 proxy.close_slowly(self._dice.uniform(0.1, 2.0))
             case _:
                 proxy.reset()
+
+
+async def upgrade(site: Site, until: float) -> None:
+    """A rolling restart: one part after the other is told to end, and comes back; at least once round."""
+    loop = asyncio.get_running_loop()
+    while not site.restarts or loop.time() < until:
+        for part in PARTS:
+            await site.restart(part)

@@ -86,7 +86,7 @@ class Receiver:
     @property
     def doubled(self) -> int:
         """Steps that came under more than one id, and ids that stood for more than one step."""
-        return sum(len(many) - 1 for many in (*self.seen.values(), *self.steps_of.values()))
+        return sum(len(ids) - 1 for ids in self.seen.values()) + sum(len(steps) - 1 for steps in self.steps_of.values())
 
 
 class Referring:

@@ -145,4 +145,4 @@ def doubled(found: Counter[str]) -> int:
 
 def score_gap(members: list[dict[str, Any]], answers: int) -> float:
     """Answers that the score counts beyond those the questions hold; the half-life is a century here."""
-    return round(abs(sum(row["answers"] for row in members) - answers), 1)
+    return float(round(abs(sum(row["answers"] for row in members) - answers), 1))

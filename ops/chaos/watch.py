@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from engine.commit import redis_errors
+from engine.away import redis_errors
 from engine.connect import connect
 from engine.errors import Transient
 from engine.keys import Keys
@@ -30,7 +30,7 @@ class Watch:
         self.longest = 0.0
         self.whose = ""
         self._site = site
-        self._redis = connect(site.valkey.url)
+        self._redis = connect(site.redis_url)
         self._spooled = 0
         self._before: dict[str, tuple[int, float]] = {}  # entries finished, since when no more are
 
