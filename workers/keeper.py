@@ -178,6 +178,9 @@ async def fill_gaps(_: str, commit: Commit, deps: Deps) -> str:
     told = {room_id: await commit.db.told(room_id) for room_id in chosen}  # before the counts, see `lost_span`
     counts = await deps.chat.message_counts()
     found = [await _look_at(room_id, counts.get(room_id), told[room_id], commit, deps) for room_id in chosen]
+    commit.events.sort(
+        key=lambda told: getattr(told.event, "sent_at", 0)
+    )  # what was said in one room answers another's
     return f"filled: {sum(found)}"
 
 
@@ -209,10 +212,9 @@ async def _look_at(room_id: int, count: int | None, told_before: int, commit: Co
     lost = lost_span(listed, look, untold)
     await _report(room_id, look, lost, missing=by_others, commit=commit, deps=deps)
     upkeep.put_look(room_id, looked(look, listed, heard, missing=by_others, now=commit.now, untold=untold))
-    caught_up = await read_again(room_id, commit)
-    if caught_up is not None:
-        text = texts.restored(caught_up.taken_at, caught_up.restored_at, deps.hours.zone)
-        await _tell_admins(f"restored-{int(caught_up.restored_at)}", text, commit, deps)
+    if (forgotten := await read_again(room_id, commit)) is not None:
+        text = texts.restored(forgotten.taken_at, forgotten.restored_at, deps.hours.zone)
+        await _tell_admins(f"restored-{int(forgotten.restored_at)}", text, commit, deps)
     return by_others
 
 
@@ -237,12 +239,10 @@ async def _report(room_id: int, look: Look, lost: Span | None, *, missing: int, 
 
 async def back_up(_: str, commit: Commit, deps: Deps) -> str:
     """Copy the community once a day; that none could be made is told once a day, too."""
-    if deps.backups is None:
-        return "skipped: no place for copies"
-    name, folder = deps.community.community.id, deps.backups
+    folder, name = deps.backups, deps.community.community.id
     try:
-        if not await asyncio.to_thread(is_due, folder, name, commit.now, deps.hours.zone):
-            return "skipped: there is one of today"
+        if folder is None or not await asyncio.to_thread(is_due, folder, name, commit.now, deps.hours.zone):
+            return "skipped: there is one of today, or no place for any"
         made = await Community(commit.db).copy(folder / name_of(name, commit.now), commit.now)
         gone = await asyncio.to_thread(tidy, folder, name, commit.now)
     except Permanent as failure:
