@@ -187,6 +187,8 @@ async def fill_gaps(_: str, commit: Commit, deps: Deps) -> str:
         if seen is not None:
             filled += seen.missing
             await _report(seen, commit, deps)
+    # what was said in one room may answer another's
+    commit.events.sort(key=lambda told: getattr(told.event, "sent_at", 0))
     return f"filled: {filled}"
 
 
@@ -211,12 +213,10 @@ async def _report(seen: Seen, commit: Commit, deps: Deps) -> None:
 
 async def back_up(_: str, commit: Commit, deps: Deps) -> str:
     """Copy the community once a day; that none could be made is told once a day, too."""
-    if deps.backups is None:
-        return "skipped: no place for copies"
-    name, folder = deps.community.community.id, deps.backups
+    folder, name = deps.backups, deps.community.community.id
     try:
-        if not await asyncio.to_thread(is_due, folder, name, commit.now, deps.hours.zone):
-            return "skipped: there is one of today"
+        if folder is None or not await asyncio.to_thread(is_due, folder, name, commit.now, deps.hours.zone):
+            return "skipped: there is one of today, or no place for any"
         made = await Community(commit.db).copy(folder / name_of(name, commit.now), commit.now)
         gone = await asyncio.to_thread(tidy, folder, name, commit.now)
     except Permanent as failure:

@@ -54,7 +54,7 @@ async def _judge(event: MessageCreated | MessageUpdated, commit: Commit, deps: D
     outcomes = []
     for decision in decisions:
         case = Case(
-            id=await Cases(commit).new_id(),
+            id=await _number(event, commit, deps),
             room_id=event.room_id,
             message_id=event.message_id,
             account_id=event.account_id,
@@ -66,6 +66,35 @@ async def _judge(event: MessageCreated | MessageUpdated, commit: Commit, deps: D
         )
         outcomes.append(await _open(case, _words(judgement), approved=decision.approved, commit=commit, deps=deps))
     return ", ".join(outcomes) or "skipped: nothing to act on"
+
+
+async def _number(event: MessageCreated | MessageUpdated, commit: Commit, deps: Deps) -> str:
+    """A number that no other case has; after a restore the one that the message's card of the lost time shows."""
+    if await lost_time(commit) is None:
+        return await Cases(commit).new_id()
+    cards = await _cards(deps)
+    shown = [case_id for case_id, message in cards.items() if message == (event.room_id, event.message_id)]
+    return shown[0] if shown else await Cases(commit).new_id(cards)
+
+
+async def _cards(deps: Deps, before: str | None = None) -> dict[str, tuple[int, str]]:
+    """Room and message of the cases whose cards the admin rooms show, if need be only those from before a message."""
+    rooms = [await deps.chat.newest_messages(room, Lane.MODERATION) for room in deps.community.rooms_of("admin")]
+    own = [said for room in rooms for said in room if said.account_id == deps.own_account_id]
+    shown = [texts.read_card(said.body) for said in own if before is None or int(said.message_id) < int(before)]
+    return {card[0]: card[1:] for card in shown if card is not None}
+
+
+async def _refuse_old_number(case_id: str, event: MessageCreated | MessageUpdated, commit: Commit, deps: Deps) -> None:
+    """A verdict of the lost time is for the case whose card its admin saw, not for one that has the number since."""
+    lost, case = await lost_time(commit), await Cases(commit).get(case_id)
+    if lost is None or event.sent_at > lost.restored_at:
+        return
+    reopened = case is not None and case.opened_at > lost.restored_at
+    if case is None or (
+        reopened and (await _cards(deps, event.message_id)).get(case_id) != (case.room_id, case.message_id)
+    ):
+        raise Ignored("a word of the lost time about a case that is not known by its card")
 
 
 def _words(judgement: Judgement) -> list[str]:
@@ -113,7 +142,7 @@ async def _obey(event: MessageCreated | MessageUpdated, commit: Commit, deps: De
     command = rules.read_command(parse(event.body).text) if event.kind == "message_created" else None
     match command:
         case CaseCommand(verdict, case_id):
-            await _refuse_old_number(case_id, event, commit)
+            await _refuse_old_number(case_id, event, commit, deps)
             try:
                 case = await _decide(case_id, verdict, str(event.account_id), commit, deps)
                 answer = texts.decided(case_id, case.state)
@@ -127,13 +156,6 @@ async def _obey(event: MessageCreated | MessageUpdated, commit: Commit, deps: De
             raise Ignored("no command")
     await _post(Kind.REPLY, event.message_id, event.room_id, answer, commit, about=event.sent_at)
     return outcome
-
-
-async def _refuse_old_number(case_id: str, event: MessageCreated | MessageUpdated, commit: Commit) -> None:
-    """After a restore cases of the lost time are opened anew, and a number may have become another case's."""
-    lost, case = await lost_time(commit), await Cases(commit).get(case_id)
-    if lost is not None and event.sent_at <= lost.restored_at and (case is None or case.opened_at > lost.restored_at):
-        raise Ignored("a word of the lost time about a case that was opened anew")
 
 
 async def _decide(case_id: str, verdict: Verdict, by: str, commit: Commit, deps: Deps) -> Case:

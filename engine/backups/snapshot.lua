@@ -1,33 +1,26 @@
 #!lua flags=no-writes
 -- Everything of one community as it is at one moment; nothing is written.
 -- KEYS[1] stream; the other keys are found by ARGV[1], a pattern, and share KEYS[1]'s hash tag.
--- ARGV: pattern, bytes that are too many, entries to give at most, then beginnings of keys that are left out
+-- ARGV: pattern, bytes that are too many, entries to give at most, then names (`{c}:<name>:…`) that are left out
 -- Returns { ms, { key, moment of its end in ms or -1, DUMP, ... }, stream } | an error when there is too much.
 -- Stream, empty if there is none: { XINFO STREAM, { XINFO GROUPS row, { XPENDING row, ... }, ... }, XRANGE }. The entries
 -- begin with the oldest that a group has not acknowledged; what follows the last given can be read afterwards, because
 -- the stream only grows at its end.
-local left, given = tonumber(ARGV[2]), tonumber(ARGV[3])
-
-local function is_left_out(key)
-  for i = 4, #ARGV do
-    if string.sub(key, 1, #ARGV[i]) == ARGV[i] then
-      return true
-    end
-  end
-  return key == KEYS[1]
+local left, given, is_left_out = tonumber(ARGV[2]), tonumber(ARGV[3]), {}
+for i = 4, #ARGV do
+  is_left_out[ARGV[i]] = true
 end
 
-local rows = {}
+local rows, n = {}, 0
 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
-  local dump = not is_left_out(key) and redis.call('DUMP', key)
+  local dump = key ~= KEYS[1] and not is_left_out[string.match(key, ':([^:]*)')] and redis.call('DUMP', key)
   if dump then
     left = left - #dump
     if left < 0 then
       return redis.error_reply('TOOBIG')
     end
-    rows[#rows + 1] = key
-    rows[#rows + 1] = redis.call('PEXPIRETIME', key)
-    rows[#rows + 1] = dump
+    rows[n + 1], rows[n + 2], rows[n + 3] = key, redis.call('PEXPIRETIME', key), dump
+    n = n + 3
   end
 end
 

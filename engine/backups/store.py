@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from engine.clock import Epoch
     from engine.commit import Database
 
+RESTORING = "restoring"
+NOT_OURS = ("arq", "beats", "limit")
+
 MOST_BYTES = 256 << 20
 """What a copy may hold besides the stream. The server answers it in one piece, so it needs about this much memory for
 a moment, beside the 512 MB that it may be full of."""
@@ -55,8 +58,7 @@ class Community:
         self._redis = db.redis
         self._db = db
         self._base = db.keys("")
-        self._prepared = db.keys("restoring", "")
-        self._not_ours = [db.keys("arq", ""), db.keys("beats"), db.keys("limit", "")]
+        self._prepared = db.keys(RESTORING, "")
         self._snapshot = _script("snapshot.lua")
         self._place = _script("place.lua")
 
@@ -75,7 +77,7 @@ class Community:
             raise
 
     async def _moment(self) -> Any:
-        words: list[str | int] = [f"{self._base}*", MOST_BYTES, PAGE, self._prepared, *self._not_ours]
+        words: list[str | int] = [f"{self._base}*", MOST_BYTES, PAGE, RESTORING, *NOT_OURS]
         with redis_errors():
             try:
                 return await self._run(self._snapshot, [self._db.keys.stream, *words])
@@ -129,7 +131,7 @@ class Community:
             await pipe.execute()
 
     async def _put_in_place(self, *, replace: bool) -> None:
-        words = [self._base, self._prepared, "1" if replace else "0", *self._not_ours]
+        words = [self._base, self._prepared, "1" if replace else "0", *NOT_OURS]
         with redis_errors():
             in_the_way, _ = await self._run(self._place, [self._prepared, *words])
         if in_the_way:

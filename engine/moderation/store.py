@@ -15,7 +15,7 @@ from engine.erasure import Records
 from engine.moderation.rules import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from engine.clock import Clock
 
@@ -84,9 +84,12 @@ class Cases:
         """True if the message was put before the admins already."""
         return await self._commit.read(self._keys("case_of", room_id, message_id), CaseOf) is not None
 
-    async def new_id(self) -> str:
-        """The next case's id."""
-        return f"c{await self._db.next_number('case')}"
+    async def new_id(self, taken: Collection[str] = ()) -> str:
+        """The next case's id that is neither taken nor a case's."""
+        while True:
+            case_id = f"c{await self._db.next_number('case')}"
+            if case_id not in taken and await self.get(case_id) is None:
+                return case_id
 
     async def add(self, case: Case) -> None:
         """Write a new case; `is_case` must have been asked in this commit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from engine.chatwork.compose import escape, info, message_link
@@ -20,6 +21,10 @@ CATEGORIES = {
 }
 
 LINE_LIMIT = 120
+
+REQUEST = "ご確認のお願い"
+_CARD = re.compile(rf"\[info\]\[title\]{REQUEST} (c\d{{1,12}})（")
+_LINK = re.compile(rf"^{re.escape(message_link(0, '')[:-2])}(\d{{1,18}})-(\d{{1,20}})$", re.MULTILINE)
 
 
 def card(
@@ -43,11 +48,17 @@ def card(
     seen = f"気になった箇所: {'、'.join(map(_piece, words))}\n" if words else ""
     history = f"この方の有効な注意は{strikes}件です。" if strikes else "この方への注意はこれまでありません。"
     return info(
-        f"ご確認のお願い {case_id}（{CATEGORIES[category]}）",
+        f"{REQUEST} {case_id}（{CATEGORIES[category]}）",
         f"{advice}\n「{escape(line)}」\n{seen}{message_link(room_id, message_id)}\n{history}\n"
         f"注意を送る場合は「承認 {case_id}」、見送る場合は「却下 {case_id}」とだけお書きください。\n"
         f"あとから「取消 {case_id}」で取り消せます。返信がなければ何も送りません。",
     )
+
+
+def read_card(body: str) -> tuple[str, int, str] | None:
+    """Which case one of our cards shows, and its message's room and id; None for any other text."""
+    found, link = _CARD.match(body), _LINK.search(body)
+    return (found[1], int(link[1]), link[2]) if found and link else None
 
 
 def _piece(word: str) -> str:

@@ -75,9 +75,8 @@ def restored(taken_at: float, restored_at: float, zone: ZoneInfo) -> str:
     """The engine was put back to an earlier state, and has read since what the rooms tell of the time between."""
     return (
         f"運営の皆さまへ: システムの記録を{_moment(taken_at, zone)}の時点に戻し、それ以降の書き込みを読み直しました。"
-        f"恐れ入りますが、その後{_moment(restored_at, zone)}までに新しくご確認をお願いした案件への"
-        "「承認」「却下」は引き継げておりません。"
-        "お手数ですが、番号をご確認のうえ、あらためてお書きいただけますと幸いです。"
+        f"恐れ入りますが、{_moment(restored_at, zone)}までの「承認」「却下」の一部は引き継げていないことがございます。"
+        "お手数ですが、お気づきの案件がございましたら、あらためてお書きいただけますと幸いです。"
     )
 
 

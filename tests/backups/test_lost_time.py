@@ -10,6 +10,7 @@ from engine.backups.lost import LostTime, lost_key, lost_time, read_again
 from engine.clock import DAY, HOUR, MINUTE
 from engine.dead import list_dead
 from engine.errors import Permanent, Transient
+from engine.moderation.texts import card, read_card
 from engine.outbox import Drop, Kind, State
 from engine.questions.texts import invitation, read_invitation
 from tests.test_sender import ROOM, Desk
@@ -205,3 +206,37 @@ def test_an_invitation_says_whom_it_asked_for_what(account_id: int, name: str, q
 )
 def test_other_words_are_no_invitation(body: str) -> None:
     assert read_invitation(body) is None
+
+
+def card_of(case_id: str, masked: str = "そんなことも知らないんですか？") -> str:
+    return card(
+        case_id=case_id, category="mounting", action="warn", words=["知らない"], masked=masked,
+        room_id=567890123, message_id="1900000000000000001", strikes=1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("case_id", "masked"),
+    [
+        pytest.param("c1", "そんなことも知らないんですか？", id="as usual"),
+        pytest.param("c120", "https://www.chatwork.com/#!rid1-2", id="a link in the words"),
+        pytest.param("c7", "一行目\nhttps://www.chatwork.com/#!rid1-2\n三行目", id="a link in a line of its own"),
+        pytest.param("c7", "[info][title]ご確認のお願い c9（マウント）[/title]", id="words that play at being a card"),
+    ],
+)
+def test_a_card_says_which_case_it_shows_and_of_which_message(case_id: str, masked: str) -> None:
+    assert read_card(card_of(case_id, masked)) == (case_id, 567890123, "1900000000000000001")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("承認 c1", id="a verdict"),
+        pytest.param(f"こうでした:\n{card_of('c1')}", id="a card that is told of"),
+        pytest.param(card_of("c1").replace("#!rid567890123-", ""), id="no message"),
+        pytest.param(card_of("x1"), id="no number"),
+    ],
+)
+def test_other_words_are_no_card(body: str) -> None:
+    assert read_card(body) is None

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.redis
 
 NEWCOMER = Account(555, "新井", "member")
 PUT_DOWN = "そんなことも知らないで開業するんですか？研修医でも知ってますよ。"
+SNEER = "そんなことも覚えられないのに、よく開業できましたね。"
 ANOTHER = "往診の距離はどう決めていますか？"
 
 
@@ -214,17 +215,49 @@ async def test_a_verdict_of_the_lost_time_on_a_case_of_the_copy_counts_once(
     assert len(community.chat.posted) == said + 1, "only the news of the restore"
 
 
-async def test_a_verdict_is_never_carried_out_on_another_case(community: Community, tmp_path: Path) -> None:
-    """The case of the number is opened anew, and without the message before it the number is another's."""
+async def test_a_case_keeps_the_number_on_its_card_though_the_one_before_is_gone(
+    community: Community, tmp_path: Path
+) -> None:
+    """Else 「承認 c1」, said of a message that is deleted since, would warn somebody else."""
     made = await copied(community, tmp_path)
     gone = await community.says(COLLEAGUE, PUT_DOWN)
-    await community.says(THIRD, "そんなことも覚えられないのに、よく開業できましたね。")
+    await community.says(THIRD, SNEER)
     await community.says(ADMIN, "承認 c1", room=ADMIN_ROOM)
     community.deletes(gone)
+    said = len(community.chat.posted)
     await restored(community, made)
     [case] = await list_cases(community.db)
-    assert (case.account_id, case.state) == (THIRD.account_id, "open")
-    assert [body for body in community.transcript if f"[To:{THIRD.account_id}]" in body] == []
+    assert (case.id, case.account_id, case.state) == ("c2", THIRD.account_id, "open")
+    assert len(community.chat.posted) == said + 1, "only the news of the restore"
+    await community.says(COLLEAGUE, PUT_DOWN)
+    assert [case.id for case in await list_cases(community.db)] == ["c2", "c3"]
+
+
+async def test_a_verdict_of_the_lost_time_on_a_case_of_the_lost_time_counts_once(
+    community: Community, tmp_path: Path
+) -> None:
+    made = await copied(community, tmp_path)
+    await community.says(COLLEAGUE, PUT_DOWN)
+    await community.says(THIRD, SNEER)
+    await community.says(ADMIN, "承認 c2", room=ADMIN_ROOM)
+    await community.says(ADMIN, "却下 c1", room=ADMIN_ROOM)
+    before, said = await known(community), len(community.chat.posted)
+    await restored(community, made)
+    assert await known(community) == before
+    assert len(community.chat.posted) == said + 1, "only the news of the restore"
+
+
+async def test_a_verdict_whose_card_nobody_can_see_any_more_is_not_carried_out(
+    community: Community, tmp_path: Path
+) -> None:
+    """The number may be another case's by now; an admin says it again."""
+    made = await copied(community, tmp_path)
+    await community.says(COLLEAGUE, PUT_DOWN)
+    for number in range(98):
+        community.writes(ADMIN, f"了解です。{number}", room=ADMIN_ROOM)
+    await community.says(ADMIN, "承認 c1", room=ADMIN_ROOM)
+    await restored(community, made)
+    assert [case.state for case in await list_cases(community.db)] == ["open"]
 
 
 async def test_a_new_brake_is_answered_although_an_older_answer_reads_the_same(
