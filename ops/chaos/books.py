@@ -40,7 +40,9 @@ class Books:
     def of(self, kind: type[ChatContent | VendorContent]) -> list[Intent]:
         """Intents of one way out, but for those withdrawn before they were sent and those whose turn comes later."""
         return [
-            intent for intent in self.intents if isinstance(intent.content, kind) and intent.state is not State.DROPPED
+            intent
+            for intent in self.intents
+            if isinstance(intent.content, kind) and intent.state is not State.DROPPED and not self._waits(intent)
         ]
 
     @property
