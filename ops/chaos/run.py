@@ -102,7 +102,7 @@ async def under_fire(site: Site, chosen: argparse.Namespace) -> Verdict:
 async def run(chosen: argparse.Namespace) -> int:
     """Run and print; returns the exit code."""
     folder = Path(tempfile.mkdtemp(prefix="yuruyuru-chaos-"))
-    site, began = Site(folder, chosen.rooms - 1), time.monotonic()
+    site, began = Site(folder, chosen.rooms - 1, chosen.seed), time.monotonic()
     try:
         verdict = await under_fire(site, chosen)
     finally:

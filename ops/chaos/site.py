@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -70,6 +71,7 @@ class Site:
 
     folder: Path
     extra_rooms: int = 0
+    seed: int = 0
     port: int = field(default_factory=free_port)
     chatwork: str = ""
     vendor_port: int = 0
@@ -87,7 +89,7 @@ class Site:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self.valkey = EmbeddedValkey(self.data_dir)
-        self.proxies = {party: Proxy(partial(self._reach, party)) for party in PARTIES}
+        self.proxies = {party: Proxy(partial(self._reach, party), random.Random(self.seed)) for party in PARTIES}
         self.session = aiohttp.ClientSession()
 
     async def _reach(self, party: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
