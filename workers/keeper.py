@@ -27,6 +27,7 @@ from engine.upkeep.rules import (
     created_id,
     event_of,
     is_worth_telling,
+    learned,
     looked,
     lost_span,
     next_rooms,
@@ -184,13 +185,24 @@ async def fill_gaps(_: str, commit: Commit, deps: Deps) -> str:
     told = await commit.db.told_of(rooms)  # before the counts, see `lost_span`
     counts = await deps.chat.message_counts()
     tallies = {room_id: Tally(counts[room_id], told[room_id]) for room_id in rooms if room_id in counts}
-    chosen = next_rooms(await Upkeep(commit).looks(rooms), commit.now, ROOMS_A_ROUND, tallies)
+    looks = await Upkeep(commit).looks(rooms)
+    for room_id in tallies.keys() - {known for known, look in looks.items() if look}:
+        looks[room_id] = await _learn(room_id, tallies[room_id], commit)
+    chosen = next_rooms(looks, commit.now, ROOMS_A_ROUND, tallies)
     found = [await _look_at(room_id, tallies.get(room_id), commit, deps) for room_id in chosen]
     return f"filled: {sum(found)}"
 
 
+async def _learn(room_id: int, tally: Tally, commit: Commit) -> Look:
+    """All rooms begin in the first round: what comes while a room waits for its first look is no history."""
+    upkeep = Upkeep(commit)
+    look = await upkeep.look(room_id) or learned(tally, commit.now)
+    upkeep.put_look(room_id, look)
+    return look
+
+
 async def _look_at(room_id: int, tally: Tally | None, commit: Commit, deps: Deps) -> int:
-    """Publish what is missing in one room; the first look learns: what stands there is history."""
+    """Publish what is missing in one room."""
     upkeep = Upkeep(commit)
     look = await upkeep.look(room_id) or Look(since=commit.now, looked_at=commit.now)
     try:

@@ -177,6 +177,12 @@ def webhooks_are_silent(before: Look, *, missing: int, now: float) -> bool:
     return bool(missing) and before.missing_since is not None and now - before.missing_since >= PERSISTS
 
 
+def learned(tally: Tally, now: float) -> Look:
+    """What is known of a room when the engine comes, without a look: what it holds now is history, told or not."""
+    since = float(int(now))  # Chatwork's times are whole seconds
+    return Look(since=since, looked_at=now, untold=tally.count - tally.told, count=tally.count, sound_at=int(now))
+
+
 def next_rooms(
     looks: Mapping[int, Look | None], now: float, most: int, tallies: Mapping[int, Tally] | None = None
 ) -> list[int]:

@@ -88,6 +88,11 @@ class Archive:
         await self._redis.aclose()
         await self._arq.aclose()
 
+    async def moved_in(self) -> bool:
+        """Whether the keeper has learned what every room held before."""
+        keys = [self._keys("look", room_id) for room_id in self._site.boards]
+        return bool(await self._redis.exists(*keys) == len(keys))
+
     async def never_heard(self) -> int:
         """Messages of the boards, the engine's own among them, that neither a webhook told nor the keeper found."""
         world = await self._site.world("GET", "")

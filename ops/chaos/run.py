@@ -29,12 +29,11 @@ from ops.chaos.watch import Watch
 LOOK_EVERY = 3.0
 
 
-async def calm(site: Site, said: Said, referring: Referring, patience: float) -> Books:
+async def calm(site: Site, archive: Archive, said: Said, referring: Referring, patience: float) -> Books:
     """Wait until everything that was said has been handled and nothing is left to do; what the books say then."""
     await site.world("DELETE", "/faults")
     for proxy in site.proxies.values():
         proxy.heal()
-    archive = Archive(site)
     deadline = time.monotonic() + patience
     with suppress(TimeoutError):
         await asyncio.wait_for(referring.arrive(), patience)
@@ -47,7 +46,6 @@ async def calm(site: Site, said: Said, referring: Referring, patience: float) ->
             open_ends |= {"unsettled": books.unsettled, "unheard edits": books.unheard_edits}
             open_ends["unknown"] = await _unknown(site, said)
             if is_late or not any(open_ends.values()):
-                await archive.close()
                 return books
         print(", ".join(f"{what}: {count}" for what, count in open_ends.items() if count), file=sys.stderr)
 
@@ -80,6 +78,9 @@ async def under_fire(site: Site, chosen: argparse.Namespace) -> Verdict:
     await receiver.start()
     site.vendor_port = receiver.port
     await site.start()
+    archive = Archive(site)
+    while not await archive.moved_in():  # noqa: ASYNC110 - asked of the database
+        await asyncio.sleep(0.2)
     await referring.settle_in()
     watch = Watch(site)
     watching = asyncio.create_task(watch.run())
@@ -91,8 +92,9 @@ async def under_fire(site: Site, chosen: argparse.Namespace) -> Verdict:
         torment.spoil(chosen.wire_pause, until),
     )
     calmed = time.monotonic()
-    books = await calm(site, members.said, referring, chosen.patience)
+    books = await calm(site, archive, members.said, referring, chosen.patience)
     watching.cancel()
+    await archive.close()
     verdict = await judge(site, books, members.said, Acknowledged(receiver, referring), watch)
     verdict.tell("seconds under fire / until calm", f"{chosen.seconds:.0f} / {time.monotonic() - calmed:.0f}")
     await receiver.stop()

@@ -22,6 +22,7 @@ from engine.upkeep.rules import (
     created_id,
     event_of,
     is_worth_telling,
+    learned,
     looked,
     lost_span,
     next_rooms,
@@ -231,6 +232,13 @@ def test_one_look_of_a_round_is_for_the_room_that_waits_longest() -> None:
     looks = {number: held(50) for number in range(1, 9)} | {9: held(50, ago=900)}
     tallies = {number: Tally(50 + number, 0) for number in range(1, 9)} | {9: Tally(50, 43)}
     assert next_rooms(looks, NOW, 5, tallies) == [8, 7, 6, 5, 9]
+
+
+def test_what_a_room_holds_when_the_engine_comes_is_history() -> None:
+    first = learned(Tally(60, 50), NOW + 0.7)
+    assert (first.since, first.looked_at, first.untold, first.count) == (NOW, NOW + 0.7, 10, 60)
+    assert next_rooms({1: first, 2: first}, NOW + 30, 1, {1: Tally(60, 50), 2: Tally(61, 50)}) == [1]
+    assert next_rooms({1: first, 2: first}, NOW + 30, 2, {1: Tally(60, 50), 2: Tally(61, 50)}) == [2, 1]
 
 
 def test_a_look_remembers_how_much_the_room_held() -> None:
