@@ -31,6 +31,7 @@ from engine.upkeep.rules import (
     looked,
     lost_span,
     next_rooms,
+    rounds_due,
     still_untold,
     webhooks_are_silent,
 )
@@ -57,6 +58,8 @@ PATIENCE = 2 * MINUTE
 
 ROOMS_A_ROUND = 5
 """Rooms looked at for gaps in half a minute: with the counts a fifth of the requests that Chatwork allows."""
+
+ROUND = MINUTE / 2
 
 KEPT_ENTRIES = 1000
 """Entries of the stream kept for looking at, although every worker is done with them."""
@@ -186,9 +189,10 @@ async def fill_gaps(_: str, commit: Commit, deps: Deps) -> str:
     counts = await deps.chat.message_counts()
     tallies = {room_id: Tally(counts[room_id], told[room_id]) for room_id in rooms if room_id in counts}
     looks = await Upkeep(commit).looks(rooms)
+    most = ROOMS_A_ROUND * rounds_due(looks.values(), commit.now, ROUND)
     for room_id in tallies.keys() - {known for known, look in looks.items() if look}:
         looks[room_id] = await _learn(room_id, tallies[room_id], commit)
-    chosen = next_rooms(looks, commit.now, ROOMS_A_ROUND, tallies)
+    chosen = next_rooms(looks, commit.now, most, tallies)
     found = [await _look_at(room_id, tallies.get(room_id), commit, deps) for room_id in chosen]
     return f"filled: {sum(found)}"
 
@@ -290,5 +294,5 @@ PERIODIC: Mapping[str, float] = {
     "compare_members": 5 * MINUTE,
     "sweep": 15.0,
     "watch": MINUTE,
-    "fill_gaps": MINUTE / 2,
+    "fill_gaps": ROUND,
 }

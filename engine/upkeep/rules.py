@@ -13,7 +13,7 @@ from engine.clock import DAY, MINUTE
 from engine.events import MessageCreated, MessageDeleted, MessageUpdated
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from engine.ports import PostedMessage
 
@@ -31,6 +31,9 @@ GRACE = 30.0
 
 PERSISTS = 5 * MINUTE
 """Seconds after which messages that are still missing mean that webhooks do not come at all."""
+
+ROUNDS_MADE_UP = 4
+"""Rounds of looking that are made at once, at most, after some did not happen."""
 
 MessageEvent = MessageCreated | MessageUpdated | MessageDeleted
 
@@ -181,6 +184,12 @@ def learned(tally: Tally, now: float) -> Look:
     """What is known of a room when the engine comes, without a look: what it holds now is history, told or not."""
     since = float(int(now))  # Chatwork's times are whole seconds
     return Look(since=since, looked_at=now, untold=tally.count - tally.told, count=tally.count, sound_at=int(now))
+
+
+def rounds_due(looks: Iterable[Look | None], now: float, period: float) -> int:
+    """How many rounds of looking are due: more than one if some did not happen, so that rooms are not late for good."""
+    latest = max((look.looked_at for look in looks if look is not None), default=now)
+    return min(max(1, round((now - latest) / period)), ROUNDS_MADE_UP)
 
 
 def next_rooms(

@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2100, help="how long things go wrong")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rooms", type=int, default=36, help="board rooms")
-    parser.add_argument("--rate", type=float, default=11.5, help="messages a second; most make two or three events")
+    parser.add_argument("--rate", type=float, default=9.5, help="messages a second; most make two or three events")
     parser.add_argument("--questions", type=float, default=1.5, help="a minute")
     parser.add_argument("--put-downs", type=float, default=1, help="a minute")
     parser.add_argument("--pause", type=float, default=5.5, help="seconds between two kills")

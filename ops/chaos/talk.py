@@ -24,7 +24,7 @@ class Manner:
     rate: float
     questions: float
     put_downs: float
-    mentioned: float = 0.6  # share of the small talk that names the engine, so that two webhooks tell of it
+    mentioned: float = 0.8  # share of the small talk that names the engine, so that two webhooks tell of it
     edited: float = 0.9  # share of it that is edited once
 
 

@@ -199,6 +199,21 @@ async def test_a_room_that_holds_more_than_was_told_is_looked_at_first(redis: Re
         assert await community.db.told_of([1042]) == {1042: 1}, "what stood there before the engine came is history"
 
 
+async def test_rounds_that_did_not_happen_are_made_up(redis: Redis, tmp_path: Path) -> None:
+    boards: list[dict[str, Any]] = [{"room_id": room_id, "role": "board"} for room_id in range(1000, 1012)]
+    async with Community.opened(redis, tmp_path, rooms=boards) as community:
+        community.chat.rosters |= {board["room_id"]: [ASKER, ENGINE] for board in boards}
+        await looks(community)
+        community.silent = {"keeper"}
+        for board in boards:
+            community.writes(ASKER, QUESTION, room=board["room_id"])
+        community.clock.move(seconds=95)
+        await looks(community)
+        community.silent = set()
+        await community.settle()
+        assert await states(community) == ["open"] * 12
+
+
 async def test_what_was_missed_is_noticed_even_when_webhooks_came_back_before_anybody_looked(
     community: Community,
 ) -> None:

@@ -26,6 +26,7 @@ from engine.upkeep.rules import (
     looked,
     lost_span,
     next_rooms,
+    rounds_due,
     still_untold,
     webhooks_are_silent,
 )
@@ -232,6 +233,21 @@ def test_one_look_of_a_round_is_for_the_room_that_waits_longest() -> None:
     looks = {number: held(50) for number in range(1, 9)} | {9: held(50, ago=900)}
     tallies = {number: Tally(50 + number, 0) for number in range(1, 9)} | {9: Tally(50, 43)}
     assert next_rooms(looks, NOW, 5, tallies) == [8, 7, 6, 5, 9]
+
+
+@pytest.mark.parametrize(
+    ("ago", "rounds"),
+    [
+        pytest.param([30, 300], 1, id="in time"),
+        pytest.param([5], 1, id="early"),
+        pytest.param([44], 1, id="a little late"),
+        pytest.param([91, 300], 3, id="two did not happen"),
+        pytest.param([3600], 4, id="an hour's are not made up at once"),
+        pytest.param([], 1, id="the first"),
+    ],
+)
+def test_rounds_that_did_not_happen_are_made_up(ago: list[float], rounds: int) -> None:
+    assert rounds_due([None, *(look(ago=seconds) for seconds in ago)], NOW, 30) == rounds
 
 
 def test_what_a_room_holds_when_the_engine_comes_is_history() -> None:
