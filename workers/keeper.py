@@ -213,7 +213,8 @@ async def _look_at(room_id: int, tally: Tally | None, commit: Commit, deps: Deps
         listed = await deps.chat.newest_messages(room_id, Lane.KEEPER)
     except (Transient, Permanent) as failure:
         log.warning("room_unread", room_id=room_id, reason=failure.reason)
-        upkeep.put_look(room_id, replace(look, looked_at=commit.now))
+        if not (isinstance(failure, Transient) and failure.untried):  # who was not asked keeps the turn
+            upkeep.put_look(room_id, replace(look, looked_at=commit.now))
         return 0
     events = {message.message_id: event_of(room_id, message) for message in listed}
     heard, told = await _known(room_id, events, commit)

@@ -133,9 +133,17 @@ def lost_span(listed: Sequence[PostedMessage], look: Look, untold: int | None) -
 
 def _surplus(look: Look, untold: int | None) -> int:
     """How many more messages are unaccounted for than were before, by this look and the last."""
+    return max(0, (_agreed(look, untold) or 0) - (look.untold or 0))
+
+
+def _agreed(look: Look, untold: int | None) -> int | None:
+    """What two looks agree upon, be it more than was accounted for or less, else what was accounted for before.
+
+    A message that comes between the count and the list makes one look find too many that can still be told.
+    """
     if untold is None or look.untold is None or look.untold_last is None:
-        return 0
-    return max(0, min(look.untold_last, untold) - look.untold)
+        return look.untold
+    return sorted((look.untold, look.untold_last, untold))[1]
 
 
 def looked(
@@ -157,9 +165,7 @@ def looked(
     elif any(message_id in heard for message_id in fresh):
         missing_since = None
     newest_at = newest.sent_at if newest else look.newest_at
-    accounted = look.untold
-    if untold is not None:
-        accounted = untold if look.untold is None else min(untold, look.untold + _surplus(look, untold))
+    accounted = untold if look.untold is None else _agreed(look, untold)
     sound = untold is not None and accounted == untold
     return Look(
         since=look.since,

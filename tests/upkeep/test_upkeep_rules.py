@@ -131,7 +131,9 @@ def test_lost(before: Look, untold: int | None, *, lost: bool) -> None:
         pytest.param(counted(7, 7), 9, (7, 9), id="a surplus waits for a second look"),
         pytest.param(counted(7, 9), 9, (9, 9), id="told once, then accounted for"),
         pytest.param(counted(7, 9), 7, (7, 7), id="a false one is forgotten"),
-        pytest.param(counted(7, 7), 5, (5, 5), id="what was told late lowers the count"),
+        pytest.param(counted(7, 5), 5, (5, 5), id="what was told late lowers the count"),
+        pytest.param(counted(7, 7), 6, (7, 6), id="a message came between the count and the list"),
+        pytest.param(counted(7, 6), 7, (7, 7), id="which the next look shows"),
         pytest.param(counted(7, 9), None, (7, 9), id="without a count nothing changes"),
     ],
 )
