@@ -83,7 +83,7 @@ async def under_fire(site: Site, chosen: argparse.Namespace) -> Verdict:
         await asyncio.sleep(0.2)
     await referring.settle_in()
     watch = Watch(site)
-    watching = asyncio.create_task(watch.run())
+    watching = [asyncio.create_task(watch.run()), asyncio.create_task(torment.switch_on())]
     until = asyncio.get_running_loop().time() + chosen.seconds
     await asyncio.gather(
         members.talk(until),
@@ -93,9 +93,11 @@ async def under_fire(site: Site, chosen: argparse.Namespace) -> Verdict:
     )
     calmed = time.monotonic()
     books = await calm(site, archive, members.said, referring, chosen.patience)
-    watching.cancel()
+    for task in watching:
+        task.cancel()
     await archive.close()
     verdict = await judge(site, books, members.said, Acknowledged(receiver, referring), watch)
+    verdict.tell("webhooks switched off by Chatwork and on again by hand", torment.switched_on)
     verdict.tell("seconds under fire / until calm", f"{chosen.seconds:.0f} / {time.monotonic() - calmed:.0f}")
     await receiver.stop()
     return verdict
@@ -122,10 +124,10 @@ async def run(chosen: argparse.Namespace) -> int:
 def main() -> None:
     """Read the arguments and run; the defaults are those of the long run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=2100, help="how long things go wrong")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=1830, help="how long things go wrong")
+    parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--rooms", type=int, default=36, help="board rooms")
-    parser.add_argument("--rate", type=float, default=9.5, help="messages a second; most make two or three events")
+    parser.add_argument("--rate", type=float, default=11, help="messages a second; most make two or three events")
     parser.add_argument("--questions", type=float, default=1.5, help="a minute")
     parser.add_argument("--put-downs", type=float, default=1, help="a minute")
     parser.add_argument("--pause", type=float, default=5.5, help="seconds between two kills")

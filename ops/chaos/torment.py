@@ -20,6 +20,7 @@ of messages; then some of those that no webhook told have scrolled out of what C
 VICTIMS = dict.fromkeys(PARTS, 3.0) | {"ingress": 1.5, "keeper": 2.0, "valkey": 2.0}
 """How often who is killed. While the ingress is away all rooms have gaps, and the keeper cannot look at all at once."""
 
+ADMIN_LOOKS = 5.0
 WIRES = ("redis", "chatwork", "ingress", "vendor")
 TOXICS = ("cut", "long cut", "delay", "reset", "swallow", "halve", "slow close")
 
@@ -28,6 +29,7 @@ class Torment:
     """Does the script."""
 
     def __init__(self, site: Site, receiver: Receiver, dice: random.Random, kills: random.Random) -> None:
+        self.switched_on = 0
         self._site = site
         self._receiver = receiver
         self._dice = dice
@@ -49,6 +51,15 @@ class Torment:
                 await self._misbehave()
             else:
                 self._poison(self._dice.choices(WIRES, (4, 3, 1, 1))[0], self._dice.choice(TOXICS))
+
+    async def switch_on(self) -> None:
+        """An admin looks at the webhooks now and then, until cancelled, and enables what Chatwork disabled."""
+        while True:
+            await asyncio.sleep(ADMIN_LOOKS)
+            for webhook in await self._site.world("GET", "/webhooks"):
+                if webhook["status"] != "valid":
+                    self.switched_on += 1
+                    await self._site.world("PUT", f"/webhooks/{webhook['setting_id']}", {"status": "valid"})
 
     async def _misbehave(self) -> None:
         """Chatwork answers wrongly, or loses webhooks."""

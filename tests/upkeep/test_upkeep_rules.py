@@ -220,6 +220,13 @@ def held(count: int, *, untold: int | None = 7, ago: float = 60) -> Look:
         ),
         pytest.param({1: held(50), 2: held(50, ago=900)}, {}, [2, 1], id="Chatwork does not tell of them"),
         pytest.param(
+            {1: held(50), 2: held(50), 3: held(50, ago=900)}, {1: Tally(90, 80), 2: Tally(100, 93), 3: Tally(50, 43)},
+            [2, 1, 3], id="a crowded room, in which an edit may be lost soon, before one that lacks a message",
+        ),
+        pytest.param(
+            {1: held(50), 2: held(50)}, {1: Tally(90, 80), 2: Tally(99, 92)}, [1, 2], id="one that is not crowded yet"
+        ),
+        pytest.param(
             {1: replace(held(50), count=None), 2: held(50)}, {1: Tally(60, 50), 2: Tally(90, 80)}, [1, 2],
             id="an earlier version did not write the count down",
         ),
