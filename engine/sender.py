@@ -3,7 +3,7 @@
 pending ──commit──▶ sending ──send──▶ sent
 ▲  guard: Later      │ certainly not sent: pending again, later
 │  guard: Drop ▶ dropped
-└────────────────────┘ perhaps sent: stays in sending; the next run looks for it before anything else
+└────────────────────┘ perhaps sent: stays in sending; whoever comes when its lease is over looks for it first
 
 After a restore `pending` means less than it says: see `engine/backups/lost.py`.
 """
@@ -184,9 +184,11 @@ class Sender:
         again_at = channel.retry_at(intent.attempts, commit.now, failure.retry_after)
         if again_at is None:
             return await self._bury(commit, intent, f"given up after {intent.attempts} attempts: {failure.reason}")
+        update: dict[str, object] = {"state": State.PENDING, "lease_until": commit.now, "reason": failure.reason}
+        if failure.maybe_done:  # the request may still be on its way, so it is not looked for before its lease is over
+            again_at = after(max(again_at, Epoch(intent.lease_until or 0.0)), 1)
+            update = {"reason": failure.reason}
         wait = again_at - commit.now
-        state = State.SENDING if failure.maybe_done else State.PENDING
-        update = {"state": state, "lease_until": commit.now, "reason": failure.reason}
         commit.write(intent_key(self._db.keys, intent.id), intent.model_copy(update=update))
         commit.wake(intent.worker, "deliver", intent.id, again_at)
         commit.fact("attempt_failed", intent=intent.id, reason=failure.reason, retry_in=round(wait))

@@ -143,6 +143,19 @@ async def test_a_reset_after_chatwork_acted_is_found_and_not_repeated(desk: Desk
     assert (await desk.intent()).receipt == f"{ROOM}-{desk.chat.posted[0].message_id}"
 
 
+async def test_what_arrives_after_we_have_given_up_is_waited_for_and_not_repeated(desk: Desk) -> None:
+    """A request sent into a connection that is cut arrives when the cut is over."""
+    desk.chat.failures = [Transient("time-out", maybe_done=True)]
+    await desk.deliver()
+    desk.clock.move(seconds=10)
+    await desk.deliver()
+    desk.clock.move(seconds=10)
+    desk.chat.put(ROOM, desk.chat.own.account_id, "お知恵を貸していただけないでしょうか。")
+    assert await desk.deliver_when_due() == "sent"
+    assert desk.chat.posted == []
+    assert (await desk.intent()).state is State.SENT
+
+
 async def test_a_time_out_before_chatwork_acted_is_looked_for_and_repeated(desk: Desk) -> None:
     desk.chat.failures = [Transient("time-out", maybe_done=True)]
     await desk.deliver()

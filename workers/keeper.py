@@ -26,7 +26,7 @@ from engine.routes import WORKERS
 from engine.standing import standing
 from engine.stream import forget_consumers, trim
 from engine.upkeep import texts
-from engine.upkeep.gaps import look_at, urgent_rooms
+from engine.upkeep.gaps import ROUND, look_at, urgent_rooms
 from engine.upkeep.rules import digest_due
 from engine.upkeep.store import Silence, Upkeep
 
@@ -285,7 +285,7 @@ PERIODIC: Mapping[str, float] = {
     "compare_members": 5 * MINUTE,
     "sweep": 15.0,
     "watch": MINUTE,
-    "fill_gaps": MINUTE / 2,
+    "fill_gaps": ROUND,
     "retain_no_longer": DAY,
     "tell_digest": HOUR / 4,
     "back_up": 5 * MINUTE,

@@ -236,6 +236,8 @@ async def _body(request: web.Request) -> bytes:
             body = await request.read()
     except TimeoutError:
         raise Refusal(HTTPStatus.REQUEST_TIMEOUT, f"the body took longer than {BODY_TIMEOUT:.0f} s") from None
+    except ConnectionError:
+        raise Refusal(HTTPStatus.BAD_REQUEST, "the connection was lost in the midst of the body") from None
     except web.RequestPayloadError:
         raise Refusal(HTTPStatus.BAD_REQUEST, "the body is not what its content-encoding says") from None
     if len(body) > LARGEST_BODY:

@@ -99,6 +99,9 @@ class Door:
         ):  # compressed, they say, but it is not: nobody can have signed what it unpacks to
             log.warning("webhook_refused", reason="broken transfer")
             return web.Response(status=401, headers={"connection": "close"})
+        except ConnectionError:
+            log.warning("webhook_refused", reason="connection lost")
+            return web.Response(status=400)  # nobody reads it
         except TimeoutError:
             log.warning("webhook_refused", reason="slow body")
             return web.Response(status=408, headers={"connection": "close"})

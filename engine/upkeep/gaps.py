@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from engine.clock import MINUTE
 from engine.errors import Permanent, Transient
 from engine.log import get_logger
 from engine.ports import Lane
@@ -14,9 +15,11 @@ from engine.upkeep.rules import (
     created_id,
     event_of,
     is_worth_telling,
+    learned,
     looked,
     lost_span,
     next_rooms,
+    rounds_due,
     still_untold,
     webhooks_are_silent,
 )
@@ -34,6 +37,8 @@ log = get_logger()
 ROOMS_A_ROUND = 5
 """Rooms looked at for gaps in half a minute: with the counts a fifth of the requests that Chatwork allows."""
 
+ROUND = MINUTE / 2
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -50,12 +55,23 @@ async def urgent_rooms(rooms: Sequence[int], commit: Commit, chat: Chat) -> dict
     told = await commit.db.told_of(rooms)  # before the counts, see `lost_span`
     counts = await chat.message_counts()
     tallies = {room_id: Tally(counts[room_id], told[room_id]) for room_id in rooms if room_id in counts}
-    chosen = next_rooms(await Upkeep(commit).looks(rooms), commit.now, ROOMS_A_ROUND, tallies)
-    return {room_id: tallies.get(room_id) for room_id in chosen}
+    looks = await Upkeep(commit).looks(rooms)
+    most = ROOMS_A_ROUND * rounds_due(looks.values(), commit.now, ROUND)
+    for room_id in tallies.keys() - {known for known, look in looks.items() if look}:
+        looks[room_id] = await _learn(room_id, tallies[room_id], commit)
+    return {room_id: tallies.get(room_id) for room_id in next_rooms(looks, commit.now, most, tallies)}
+
+
+async def _learn(room_id: int, tally: Tally, commit: Commit) -> Look:
+    """All rooms begin in the first round: what comes while a room waits for its first look is no history."""
+    upkeep = Upkeep(commit)
+    look = await upkeep.look(room_id) or learned(tally, commit.now)
+    upkeep.put_look(room_id, look)
+    return look
 
 
 async def look_at(room_id: int, tally: Tally | None, commit: Commit, chat: Chat, own_account_id: int) -> Seen | None:
-    """Publish what is missing in one room; the first look learns: what stands there is history.
+    """Publish what is missing in one room.
 
     None if the room cannot be read now.
     """
@@ -65,7 +81,8 @@ async def look_at(room_id: int, tally: Tally | None, commit: Commit, chat: Chat,
         listed = await chat.newest_messages(room_id, Lane.KEEPER)
     except (Transient, Permanent) as failure:
         log.warning("room_unread", room_id=room_id, reason=failure.reason)
-        upkeep.put_look(room_id, replace(look, looked_at=commit.now))
+        if not (isinstance(failure, Transient) and failure.untried):  # who was not asked keeps the turn
+            upkeep.put_look(room_id, replace(look, looked_at=commit.now))
         return None
     missing, heard = await _publish(room_id, listed, look, commit)
     by_others = sum(event.account_id != own_account_id for event in missing)

@@ -14,7 +14,7 @@ from engine.clock import DAY, MINUTE
 from engine.events import MessageCreated, MessageDeleted, MessageUpdated
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from engine.ports import PostedMessage
@@ -33,6 +33,12 @@ GRACE = 30.0
 
 PERSISTS = 5 * MINUTE
 """Seconds after which messages that are still missing mean that webhooks do not come at all."""
+
+CROWDED = 50
+"""Messages since the last look from which on a room is looked at before others: Chatwork shows a hundred."""
+
+ROUNDS_MADE_UP = 4
+"""Rounds of looking that are made at once, at most, after some did not happen."""
 
 MessageEvent = MessageCreated | MessageUpdated | MessageDeleted
 
@@ -132,9 +138,17 @@ def lost_span(listed: Sequence[PostedMessage], look: Look, untold: int | None) -
 
 def _surplus(look: Look, untold: int | None) -> int:
     """How many more messages are unaccounted for than were before, by this look and the last."""
+    return max(0, (_agreed(look, untold) or 0) - (look.untold or 0))
+
+
+def _agreed(look: Look, untold: int | None) -> int | None:
+    """What two looks agree upon, be it more than was accounted for or less, else what was accounted for before.
+
+    A message that comes between the count and the list makes one look find too many that can still be told.
+    """
     if untold is None or look.untold is None or look.untold_last is None:
-        return 0
-    return max(0, min(look.untold_last, untold) - look.untold)
+        return look.untold
+    return sorted((look.untold, look.untold_last, untold))[1]
 
 
 def looked(
@@ -156,9 +170,7 @@ def looked(
     elif any(message_id in heard for message_id in fresh):
         missing_since = None
     newest_at = newest.sent_at if newest else look.newest_at
-    accounted = look.untold
-    if untold is not None:
-        accounted = untold if look.untold is None else min(untold, look.untold + _surplus(look, untold))
+    accounted = untold if look.untold is None else _agreed(look, untold)
     sound = untold is not None and accounted == untold
     return Look(
         since=look.since,
@@ -189,13 +201,25 @@ def digest_due(now: float, zone: ZoneInfo) -> str | None:
     return moment.date().isoformat() if DIGEST_FROM <= moment.hour < DIGEST_UNTIL else None
 
 
+def learned(tally: Tally, now: float) -> Look:
+    """What is known of a room when the engine comes, without a look: what it holds now is history, told or not."""
+    since = float(int(now))  # Chatwork's times are whole seconds
+    return Look(since=since, looked_at=now, untold=tally.count - tally.told, count=tally.count, sound_at=int(now))
+
+
+def rounds_due(looks: Iterable[Look | None], now: float, period: float) -> int:
+    """How many rounds of looking are due: more than one if some did not happen, so that rooms are not late for good."""
+    latest = max((look.looked_at for look in looks if look is not None), default=now)
+    return min(max(1, round((now - latest) / period)), ROUNDS_MADE_UP)
+
+
 def next_rooms(
     looks: Mapping[int, Look | None], now: float, most: int, tallies: Mapping[int, Tally] | None = None
 ) -> list[int]:
-    """Which rooms to look at: never seen ones, then those that hold more than was told, then by waiting time.
+    """Which rooms to look at: never seen ones, crowded ones, those that hold more than was told, then by waiting time.
 
-    Of rooms that hold more, the one in which most was written since the last look is the next to lose something out of
-    its hundred. One look of a round is kept for the others: edits and deletions change no count.
+    The more was written since the last look, the sooner something leaves the hundred unseen, be it only an edit that
+    no webhook told: edits and deletions change no count. So one look of a round is kept for who waits longest, too.
     """
     tallies = tallies or {}
 
@@ -205,13 +229,19 @@ def next_rooms(
 
     by_urgency = sorted(looks, key=lambda room_id: (-urgency(room_id), room_id))
     unseen = [room_id for room_id in by_urgency if looks[room_id] is None]
-    written = {room_id: _written(look, tallies.get(room_id)) for room_id, look in looks.items()}
-    behind = sorted((room_id for room_id in looks if written[room_id]), key=lambda one: (-written[one], one))
-    return list(dict.fromkeys([*unseen, *behind[: most - 1], *by_urgency]))[:most]
+    written = {room_id: tally.count - (look.count or 0) for room_id, look, tally in _counted(looks, tallies)}
+    by_written = sorted(written, key=lambda room_id: (-written[room_id], room_id))
+    crowded = [room_id for room_id in by_written if written[room_id] >= CROWDED]
+    lacking = {room_id for room_id, look, tally in _counted(looks, tallies) if _is_lacking(look, tally)}
+    pressing = [*crowded, *(room_id for room_id in by_written if room_id in lacking)]
+    return list(dict.fromkeys([*unseen, *list(dict.fromkeys(pressing))[: most - 1], *by_urgency]))[:most]
 
 
-def _written(look: Look | None, tally: Tally | None) -> int:
-    """How many messages came since the last look, if the room holds more untold ones than are accounted for, else 0."""
-    if look is None or look.untold is None or tally is None or tally.count - tally.told <= look.untold:
-        return 0
-    return max(1, tally.count - (look.count or 0))
+def _counted(looks: Mapping[int, Look | None], tallies: Mapping[int, Tally]) -> list[tuple[int, Look, Tally]]:
+    """Rooms that were looked at and that Chatwork tells of."""
+    return [(room_id, look, tallies[room_id]) for room_id, look in looks.items() if look and room_id in tallies]
+
+
+def _is_lacking(look: Look, tally: Tally) -> bool:
+    """Whether a room holds more untold messages than are accounted for."""
+    return look.untold is not None and tally.count - tally.told > look.untold

@@ -40,7 +40,9 @@ class Books:
     def of(self, kind: type[ChatContent | VendorContent]) -> list[Intent]:
         """Intents of one way out, but for those withdrawn before they were sent and those whose turn comes later."""
         return [
-            intent for intent in self.intents if isinstance(intent.content, kind) and intent.state is not State.DROPPED
+            intent
+            for intent in self.intents
+            if isinstance(intent.content, kind) and intent.state is not State.DROPPED and not self._waits(intent)
         ]
 
     @property
@@ -85,6 +87,11 @@ class Archive:
         """Close the store."""
         await self._redis.aclose()
         await self._arq.aclose()
+
+    async def moved_in(self) -> bool:
+        """Whether the keeper has learned what every room held before."""
+        keys = [self._keys("look", room_id) for room_id in self._site.boards]
+        return bool(await self._redis.exists(*keys) == len(keys))
 
     async def never_heard(self) -> int:
         """Messages of the boards, the engine's own among them, that neither a webhook told nor the keeper found."""

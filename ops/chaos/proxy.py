@@ -1,7 +1,8 @@
 """A TCP proxy between two parties: it cuts, delays, resets, swallows and halves what passes.
 
-What was sent into a cut arrives when the cut is over, also if its sender has long given up, as retransmitted packets
-do. A party that is not there looks like one that resets: whoever connects cannot know how far its request came.
+What was sent into a cut arrives a little after the cut is over, each connection at its own time and also if its sender
+has long given up, as retransmitted packets do. A party that is not there looks like one that resets: whoever connects
+cannot know how far its request came.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import random
     from asyncio import StreamReader, StreamWriter
     from collections.abc import Awaitable, Callable
 
 CHUNK = 65536
+SENT_AGAIN_WITHIN = 3.0
+"""Seconds after a cut until the last connection has sent again what was lost in it."""
+
 NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -46,8 +51,11 @@ class Link:
 class Proxy:
     """Listens on `port` and passes everything on to whatever `connect` opens; `hits` counts what was done to whom."""
 
-    def __init__(self, connect: Callable[[], Awaitable[tuple[StreamReader, StreamWriter]]]) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[tuple[StreamReader, StreamWriter]]], dice: random.Random
+    ) -> None:
         self.port = 0
+        self._dice = dice
         self.hits: Counter[str] = Counter()
         self._connect = connect
         self._links: set[Link] = set()
@@ -109,7 +117,7 @@ class Proxy:
         self._close_after = seconds
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
-        await self._open.wait()
+        await self._whole()
         try:
             far_reader, far_writer = await self._connect()
         except OSError:
@@ -134,7 +142,7 @@ class Proxy:
                 await self._road()
                 writer.write(chunk)
                 await writer.drain()
-            await self._open.wait()
+            await self._whole()
             writer.write_eof()
         except OSError:
             writer.transport.abort()
@@ -162,4 +170,10 @@ class Proxy:
         each, until = self._delay
         if time.monotonic() < until:
             await asyncio.sleep(each)
-        await self._open.wait()
+        await self._whole()
+
+    async def _whole(self) -> None:
+        """Wait until the cut is over and it is this one's turn to be sent again."""
+        if not self._open.is_set():
+            await self._open.wait()
+            await asyncio.sleep(self._dice.uniform(0.0, SENT_AGAIN_WITHIN))

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -73,6 +74,7 @@ class Site:
 
     folder: Path
     extra_rooms: int = 0
+    seed: int = 0
     redis_url: str = ""
     port: int = field(default_factory=free_port)
     chatwork: str = ""
@@ -95,7 +97,7 @@ class Site:
         self.valkey = EmbeddedValkey(self.data_dir)
         self.has_own_database = not self.redis_url
         self.redis_url = self.redis_url or self.valkey.url
-        self.proxies = {party: Proxy(partial(self._reach, party)) for party in PARTIES}
+        self.proxies = {party: Proxy(partial(self._reach, party), random.Random(self.seed)) for party in PARTIES}
         self.session = aiohttp.ClientSession()
 
     async def _reach(self, party: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

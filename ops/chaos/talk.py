@@ -24,8 +24,8 @@ class Manner:
     rate: float
     questions: float
     put_downs: float
-    mentioned: float = 0.6  # share of the small talk that names the engine, so that two webhooks tell of it
-    edited: float = 0.9  # share of it that is edited once
+    mentioned: float = 0.95  # share of the small talk that names the engine, so that two webhooks tell of it
+    edited: float = 1.0  # share of it that is edited once
 
 
 @dataclass

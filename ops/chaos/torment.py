@@ -20,8 +20,26 @@ of messages; then some of those that no webhook told have scrolled out of what C
 VICTIMS = dict.fromkeys(PARTS, 3.0) | {"ingress": 1.5, "keeper": 2.0, "valkey": 2.0}
 """How often who is killed. While the ingress is away all rooms have gaps, and the keeper cannot look at all at once."""
 
+ADMIN_LOOKS = 5.0
 WIRES = ("redis", "chatwork", "ingress", "vendor")
 TOXICS = ("cut", "long cut", "delay", "reset", "swallow", "halve", "slow close")
+
+
+class Admin:
+    """Does what only a person can."""
+
+    def __init__(self, site: Site) -> None:
+        self.switched_on = 0
+        self._site = site
+
+    async def look_after_webhooks(self) -> None:
+        """An admin looks at the webhooks now and then, until cancelled, and enables what Chatwork disabled."""
+        while True:
+            await asyncio.sleep(ADMIN_LOOKS)
+            for webhook in await self._site.world("GET", "/webhooks"):
+                if webhook["status"] != "valid":
+                    self.switched_on += 1
+                    await self._site.world("PUT", f"/webhooks/{webhook['setting_id']}", {"status": "valid"})
 
 
 class Torment:

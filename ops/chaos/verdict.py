@@ -73,7 +73,8 @@ async def _events(verdict: Verdict, site: Site, said: Said, books: Books, rows: 
     verdict.tell("events accepted (answered 200)", accepted)
     verdict.tell("events that nobody answered, cut off or dropped on order", unanswered)
     verdict.tell("events answered otherwise", sum(answers.values()) - accepted - unanswered, zero=True)
-    verdict.tell("events lost: messages and edits never heard", books.unheard + books.unheard_edits, zero=True)
+    verdict.tell("events lost: messages never heard", books.unheard, zero=True)
+    verdict.tell("events lost: edits never heard", books.unheard_edits, zero=True)
     verdict.tell(
         "events lost: questions and cases",
         len((said.questions - asked.keys()) | (said.put_downs - opened.keys())),
@@ -82,7 +83,7 @@ async def _events(verdict: Verdict, site: Site, said: Said, books: Books, rows: 
     verdict.tell("events counted twice: messages", books.counted_twice, zero=True)
     verdict.tell("events counted twice: questions and cases", doubled(asked) + doubled(opened), zero=True)
     verdict.tell("events counted twice or not: answers in the score", score_gap(rows.members, counted), zero=True)
-    verdict.tell("webhooks switched off", sum(row["status"] != "valid" for row in webhooks), zero=True)
+    verdict.tell("webhooks that are off", sum(row["status"] != "valid" for row in webhooks), zero=True)
     verdict.tell(
         "messages / edits / questions / answers / cases",
         f"{books.written} / {said.edits} / {len(asked)} / {counted} / {len(opened)}",

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.chatwork.simulator.sample.rooms import BOARD
 from ops.chaos.run import arguments, under_fire
 from ops.chaos.site import Site
 from tests.failover import servers, wait_until
@@ -44,7 +43,8 @@ class TheDeathOfThePrimary:
             return handled_at(site, after) is not None
 
         await wait_until(lambda: heard(0), "the first question is handled")
-        last = max(int(message["message_id"]) for message in await site.world("GET", f"/rooms/{BOARD}/messages"))
+        rooms = [await site.world("GET", f"/rooms/{room_id}/messages") for room_id in site.boards]
+        last = max(int(message["message_id"]) for messages in rooms for message in messages)
         self._servers.primary.signal(signal.SIGKILL)
         killed_at = time.time()
         await wait_until(lambda: heard(last), "what was said later is handled", WITHIN)
@@ -62,7 +62,7 @@ def handled_at(site: Site, after: int) -> float | None:
 async def test_the_primary_is_killed_under_load(servers: Servers, tmp_path: Path) -> None:
     await servers.start()
     await servers.watch()
-    site, death = Site(tmp_path / "site", redis_url=servers.url), TheDeathOfThePrimary(servers)
+    site, death = Site(tmp_path / "site", 3, redis_url=servers.url), TheDeathOfThePrimary(servers)
     try:
         verdict = await under_fire(site, arguments().parse_args(LOAD), death)
         assert not verdict.broken, verdict.broken

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from io import BytesIO
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 import schemathesis
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from fakeredis import FakeAsyncRedis, FakeServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -347,6 +348,18 @@ async def test_a_slow_body_is_given_up(house: House, monkeypatch: pytest.MonkeyP
 
     headers = {"content-type": "application/json"}
     assert_problem(await house.call("POST", "/v1/referrals", headers=headers, data=pieces()), 408, "longer than")
+
+
+async def test_a_connection_lost_in_the_midst_of_a_body_is_no_bug() -> None:
+    """Found by the chaos bench: a traceback for a vendor who hung up."""
+
+    async def lost() -> bytes:
+        raise ConnectionResetError("Connection lost")
+
+    headers = {"content-type": "application/json"}
+    request = make_mocked_request("POST", "/v1/referrals", headers, payload=Mock(readany=lost))
+    with pytest.raises(vendor_api.Refusal, match="connection was lost"):
+        await vendor_api._body(request)  # noqa: SLF001 - the test server cancels a handler whose client is gone
 
 
 async def test_the_largest_body_is_taken(house: House) -> None:

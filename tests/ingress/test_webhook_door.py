@@ -7,9 +7,10 @@ import base64
 import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
 from engine import heartbeat
 from engine.commit import Database
@@ -309,6 +310,15 @@ async def test_a_slow_body_is_given_up(house: House, monkeypatch: pytest.MonkeyP
     assert b" 408 " in await reader.readline()
     writer.close()
     await writer.wait_closed()
+
+
+async def test_a_connection_lost_in_the_midst_of_a_body_is_no_bug(clock: FakeClock) -> None:
+    request = make_mocked_request("POST", "/webhooks/chatwork", payload=Mock(readany=lost))
+    assert (await Door({}, Mock(), clock).receive(request)).status == 400
+
+
+async def lost() -> bytes:
+    raise ConnectionResetError("Connection lost")
 
 
 async def test_chatworks_form_may_ask_the_address_by_get(house: House) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
+from engine.dead import list_dead
 from engine.errors import Permanent, Transient
 from engine.members.store import Members
 from engine.ports import Account, Wake
@@ -55,6 +56,13 @@ async def test_a_hint_is_followed_soon_also_if_the_list_cannot_be_read_at_once(c
     del community.chat.unreadable[BOARD]
     await community.after(seconds=5)
     assert await member(community, NEWCOMER) is not None
+
+
+async def test_a_hint_from_a_room_that_may_not_be_read_is_followed_no_further(community: Community) -> None:
+    community.chat.unreadable[BOARD] = Permanent("403: not in this room")
+    await community.joins(NEWCOMER)
+    assert community.outcomes[-1] == "ignored: 403: not in this room"
+    assert await list_dead(community.db) == []
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,11 @@ from engine.upkeep.rules import (
     created_id,
     event_of,
     is_worth_telling,
+    learned,
     looked,
     lost_span,
     next_rooms,
+    rounds_due,
     still_untold,
     webhooks_are_silent,
 )
@@ -129,7 +131,9 @@ def test_lost(before: Look, untold: int | None, *, lost: bool) -> None:
         pytest.param(counted(7, 7), 9, (7, 9), id="a surplus waits for a second look"),
         pytest.param(counted(7, 9), 9, (9, 9), id="told once, then accounted for"),
         pytest.param(counted(7, 9), 7, (7, 7), id="a false one is forgotten"),
-        pytest.param(counted(7, 7), 5, (5, 5), id="what was told late lowers the count"),
+        pytest.param(counted(7, 5), 5, (5, 5), id="what was told late lowers the count"),
+        pytest.param(counted(7, 7), 6, (7, 6), id="a message came between the count and the list"),
+        pytest.param(counted(7, 6), 7, (7, 7), id="which the next look shows"),
         pytest.param(counted(7, 9), None, (7, 9), id="without a count nothing changes"),
     ],
 )
@@ -216,6 +220,13 @@ def held(count: int, *, untold: int | None = 7, ago: float = 60) -> Look:
         ),
         pytest.param({1: held(50), 2: held(50, ago=900)}, {}, [2, 1], id="Chatwork does not tell of them"),
         pytest.param(
+            {1: held(50), 2: held(50), 3: held(50, ago=900)}, {1: Tally(90, 80), 2: Tally(100, 93), 3: Tally(50, 43)},
+            [2, 1, 3], id="a crowded room, in which an edit may be lost soon, before one that lacks a message",
+        ),
+        pytest.param(
+            {1: held(50), 2: held(50)}, {1: Tally(90, 80), 2: Tally(99, 92)}, [1, 2], id="one that is not crowded yet"
+        ),
+        pytest.param(
             {1: replace(held(50), count=None), 2: held(50)}, {1: Tally(60, 50), 2: Tally(90, 80)}, [1, 2],
             id="an earlier version did not write the count down",
         ),
@@ -231,6 +242,28 @@ def test_one_look_of_a_round_is_for_the_room_that_waits_longest() -> None:
     looks = {number: held(50) for number in range(1, 9)} | {9: held(50, ago=900)}
     tallies = {number: Tally(50 + number, 0) for number in range(1, 9)} | {9: Tally(50, 43)}
     assert next_rooms(looks, NOW, 5, tallies) == [8, 7, 6, 5, 9]
+
+
+@pytest.mark.parametrize(
+    ("ago", "rounds"),
+    [
+        pytest.param([30, 300], 1, id="in time"),
+        pytest.param([5], 1, id="early"),
+        pytest.param([44], 1, id="a little late"),
+        pytest.param([91, 300], 3, id="two did not happen"),
+        pytest.param([3600], 4, id="an hour's are not made up at once"),
+        pytest.param([], 1, id="the first"),
+    ],
+)
+def test_rounds_that_did_not_happen_are_made_up(ago: list[float], rounds: int) -> None:
+    assert rounds_due([None, *(look(ago=seconds) for seconds in ago)], NOW, 30) == rounds
+
+
+def test_what_a_room_holds_when_the_engine_comes_is_history() -> None:
+    first = learned(Tally(60, 50), NOW + 0.7)
+    assert (first.since, first.looked_at, first.untold, first.count) == (NOW, NOW + 0.7, 10, 60)
+    assert next_rooms({1: first, 2: first}, NOW + 30, 1, {1: Tally(60, 50), 2: Tally(61, 50)}) == [1]
+    assert next_rooms({1: first, 2: first}, NOW + 30, 2, {1: Tally(60, 50), 2: Tally(61, 50)}) == [2, 1]
 
 
 def test_a_look_remembers_how_much_the_room_held() -> None:
