@@ -26,7 +26,7 @@ from engine.routes import WORKERS
 from engine.standing import standing
 from engine.stream import forget_consumers, trim
 from engine.upkeep import texts
-from engine.upkeep.gaps import ROUND, look_at, urgent_rooms
+from engine.upkeep.gaps import ROUND, look_at, said_at, urgent_rooms
 from engine.upkeep.rules import digest_due
 from engine.upkeep.store import Silence, Upkeep
 
@@ -187,8 +187,7 @@ async def fill_gaps(_: str, commit: Commit, deps: Deps) -> str:
         if seen is not None:
             filled += seen.missing
             await _report(seen, commit, deps)
-    # what was said in one room may answer another's
-    commit.events.sort(key=lambda told: getattr(told.event, "sent_at", 0))
+    commit.events.sort(key=said_at)  # what was said in one room may answer another's
     return f"filled: {filled}"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.clock import MINUTE
 from engine.errors import Permanent, Transient
+from engine.events import MessageCreated, MessageDeleted, MessageUpdated
 from engine.log import get_logger
 from engine.ports import Lane
 from engine.upkeep.rules import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from engine.commit import Commit
+    from engine.events import Envelope
     from engine.ports import Chat, PostedMessage
     from engine.upkeep.rules import MessageEvent
 
@@ -115,6 +117,14 @@ async def _publish(
     for event in missing:
         commit.publish(event)
     return missing, heard
+
+
+def said_at(told: Envelope) -> tuple[int, int]:
+    """When a message was said, to the place of its number within a second."""
+    event = told.event
+    if isinstance(event, MessageCreated | MessageUpdated | MessageDeleted):
+        return event.sent_at, int(event.message_id)
+    return 0, 0
 
 
 async def _known(room_id: int, events: Mapping[str, MessageEvent], commit: Commit) -> tuple[set[str], set[str]]:
