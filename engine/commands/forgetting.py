@@ -89,5 +89,5 @@ async def _stays(office: Office, account_id: int) -> list[Stays]:
         stays.append(Stays("the server's append-only file", FILE))
     backups = await asyncio.to_thread(lambda: sorted((office.environment.data_dir / "backups").glob("*.backup")))
     if backups:
-        stays.append(Stays(f"{len(backups)} backups in {backups[0].parent}", BACKUPS))
+        stays.append(Stays(f"backups in {backups[0].parent}", BACKUPS))
     return [*stays, Stays("messages in Chatwork", ROOMS), Stays("others' messages", REPEATED)]
