@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ResponseError
 
@@ -160,8 +160,9 @@ async def read_entry(db: Database, entry_id: str) -> Envelope | None:
 async def forget_consumers(db: Database, groups: Sequence[str], idle_ms: int) -> int:
     """Remove readers that have nothing in hand and have not been heard of for long: every restart has a new name."""
     gone = 0
+    known = await _groups(db)
     with redis_errors():
-        for group in groups:
+        for group in known.keys() & set(groups):
             for reader in await db.redis.xinfo_consumers(db.keys.stream, group):
                 if not reader["pending"] and reader["idle"] > idle_ms:
                     await db.redis.xgroup_delconsumer(db.keys.stream, group, reader["name"])
@@ -169,15 +170,23 @@ async def forget_consumers(db: Database, groups: Sequence[str], idle_ms: int) ->
     return gone
 
 
+async def _groups(db: Database) -> dict[str, dict[str, Any]]:
+    """The groups by name; while a new engine starts, some are not there yet, or not even the stream."""
+    with redis_errors():
+        if not await db.redis.exists(db.keys.stream):
+            return {}
+        return {row["name"]: row for row in await db.redis.xinfo_groups(db.keys.stream)}
+
+
 async def trim(db: Database, groups: Sequence[str], keep: int, before: float = 0.0) -> int:
     """Drop entries that every group has acknowledged; returns how many went.
 
     Of those the newest `keep` stay, unless they were added before `before` (epoch seconds).
     """
+    info = await _groups(db)
+    if not info or any(group not in info for group in groups):
+        return 0
     with redis_errors():
-        info = {row["name"]: row for row in await db.redis.xinfo_groups(db.keys.stream)}
-        if not info or any(group not in info for group in groups):
-            return 0
         floor = min([await _oldest_needed(db, row) for row in info.values()], key=_entry_order)
         newest = await db.redis.xrevrange(db.keys.stream, count=keep)
         enough = newest[-1][0] if len(newest) == keep else "0-0"

@@ -43,8 +43,14 @@ def kind_of(line: dict[str, Any]) -> str:
 @pytest.mark.parametrize("line", RECORDS, ids=lambda line: str(line["key"]))
 def test_a_record_of_the_first_version_is_read_and_keeps_what_it_said(line: dict[str, Any]) -> None:
     read = MODELS[kind_of(line)].model_validate_json(json.dumps(line["d"]))
-    said = json.loads(read.model_dump_json())
-    assert {name: said[name] for name in line["d"]} == line["d"]
+    assert only_what(line["d"], json.loads(read.model_dump_json())) == line["d"]
+
+
+def only_what(recorded: Any, said: Any) -> Any:
+    """What is said now, as far as the first version could say it: later ones may know more."""
+    if isinstance(recorded, dict) and isinstance(said, dict):
+        return {name: only_what(value, said.get(name)) for name, value in recorded.items()}
+    return said
 
 
 @pytest.mark.parametrize("told", EVENTS, ids=lambda told: str(told["event_id"]))

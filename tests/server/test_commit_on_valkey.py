@@ -224,3 +224,11 @@ async def test_a_worker_killed_between_reading_and_committing_loses_nothing(
     outcomes: Sequence[Applied] = [await count_once(real_db, clock, d) for d in await survivor.claim(0, 10)]
     assert outcomes == [Applied.DONE] * 3
     assert await total(real_db) == 3
+
+
+async def test_while_a_new_engine_starts_there_is_nothing_to_tidy_and_nothing_breaks(real_db: Database) -> None:
+    """The keeper may look before the stream is there, or before every worker has its group."""
+    groups = ("keeper", "nudge")
+    assert (await trim(real_db, groups, 10), await forget_consumers(real_db, groups, idle_ms=-1)) == (0, 0)
+    await Consumer(real_db, "keeper", "k").ensure_group()
+    assert (await trim(real_db, groups, 10), await forget_consumers(real_db, groups, idle_ms=-1)) == (0, 0)
