@@ -29,9 +29,9 @@ from engine.upkeep.rules import (
     is_worth_telling,
     learned,
     looked,
+    looks_due,
     lost_span,
     next_rooms,
-    rounds_due,
     still_untold,
     webhooks_are_silent,
 )
@@ -189,7 +189,7 @@ async def fill_gaps(_: str, commit: Commit, deps: Deps) -> str:
     counts = await deps.chat.message_counts()
     tallies = {room_id: Tally(counts[room_id], told[room_id]) for room_id in rooms if room_id in counts}
     looks = await Upkeep(commit).looks(rooms)
-    most = ROOMS_A_ROUND * rounds_due(looks.values(), commit.now, ROUND)
+    most = looks_due(looks.values(), commit.now, ROUND, ROOMS_A_ROUND)
     for room_id in tallies.keys() - {known for known, look in looks.items() if look}:
         looks[room_id] = await _learn(room_id, tallies[room_id], commit)
     chosen = next_rooms(looks, commit.now, most, tallies)
