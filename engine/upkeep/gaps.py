@@ -18,9 +18,9 @@ from engine.upkeep.rules import (
     is_worth_telling,
     learned,
     looked,
+    looks_due,
     lost_span,
     next_rooms,
-    rounds_due,
     still_untold,
     webhooks_are_silent,
 )
@@ -58,7 +58,7 @@ async def urgent_rooms(rooms: Sequence[int], commit: Commit, chat: Chat) -> dict
     counts = await chat.message_counts()
     tallies = {room_id: Tally(counts[room_id], told[room_id]) for room_id in rooms if room_id in counts}
     looks = await Upkeep(commit).looks(rooms)
-    most = ROOMS_A_ROUND * rounds_due(looks.values(), commit.now, ROUND)
+    most = looks_due(looks.values(), commit.now, ROUND, ROOMS_A_ROUND)
     for room_id in tallies.keys() - {known for known, look in looks.items() if look}:
         looks[room_id] = await _learn(room_id, tallies[room_id], commit)
     return {room_id: tallies.get(room_id) for room_id in next_rooms(looks, commit.now, most, tallies)}

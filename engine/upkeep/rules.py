@@ -207,10 +207,11 @@ def learned(tally: Tally, now: float) -> Look:
     return Look(since=since, looked_at=now, untold=tally.count - tally.told, count=tally.count, sound_at=int(now))
 
 
-def rounds_due(looks: Iterable[Look | None], now: float, period: float) -> int:
-    """How many rounds of looking are due: more than one if some did not happen, so that rooms are not late for good."""
+def looks_due(looks: Iterable[Look | None], now: float, period: float, each: int) -> int:
+    """How many rooms to look at: `each` in a period, more when the last round was longer ago, so that none is late."""
     latest = max((look.looked_at for look in looks if look is not None), default=now)
-    return min(max(1, round((now - latest) / period)), ROUNDS_MADE_UP)
+    periods = min(max(1.0, (now - latest) / period), ROUNDS_MADE_UP)
+    return round(each * periods)
 
 
 def next_rooms(

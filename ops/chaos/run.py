@@ -147,11 +147,11 @@ async def run(chosen: argparse.Namespace) -> int:
 def arguments() -> argparse.ArgumentParser:
     """What can be chosen; the defaults are those of the long run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=1830, help="how long things go wrong")
+    parser.add_argument("--seconds", type=float, default=2200, help="how long things go wrong")
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--upgrade", action="store_true", help="only a rolling restart, again and again")
     parser.add_argument("--rooms", type=int, default=36, help="board rooms")
-    parser.add_argument("--rate", type=float, default=11, help="messages a second; most make two or three events")
+    parser.add_argument("--rate", type=float, default=8, help="messages a second; most make two or three events")
     parser.add_argument("--questions", type=float, default=1.5, help="a minute")
     parser.add_argument("--put-downs", type=float, default=1, help="a minute")
     parser.add_argument("--pause", type=float, default=5.5, help="seconds between two kills")

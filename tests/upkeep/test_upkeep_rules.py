@@ -24,9 +24,9 @@ from engine.upkeep.rules import (
     is_worth_telling,
     learned,
     looked,
+    looks_due,
     lost_span,
     next_rooms,
-    rounds_due,
     still_untold,
     webhooks_are_silent,
 )
@@ -245,18 +245,18 @@ def test_one_look_of_a_round_is_for_the_room_that_waits_longest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ago", "rounds"),
+    ("ago", "due"),
     [
-        pytest.param([30, 300], 1, id="in time"),
-        pytest.param([5], 1, id="early"),
-        pytest.param([44], 1, id="a little late"),
-        pytest.param([91, 300], 3, id="two did not happen"),
-        pytest.param([3600], 4, id="an hour's are not made up at once"),
-        pytest.param([], 1, id="the first"),
+        pytest.param([30, 300], 5, id="in time"),
+        pytest.param([5], 5, id="early"),
+        pytest.param([42], 7, id="every round a little late would be a room late in the end"),
+        pytest.param([90, 300], 15, id="two rounds did not happen"),
+        pytest.param([3600], 20, id="an hour's are not made up at once"),
+        pytest.param([], 5, id="the first"),
     ],
 )
-def test_rounds_that_did_not_happen_are_made_up(ago: list[float], rounds: int) -> None:
-    assert rounds_due([None, *(look(ago=seconds) for seconds in ago)], NOW, 30) == rounds
+def test_rounds_that_came_late_are_made_up(ago: list[float], due: int) -> None:
+    assert looks_due([None, *(look(ago=seconds) for seconds in ago)], NOW, 30, 5) == due
 
 
 def test_what_a_room_holds_when_the_engine_comes_is_history() -> None:
