@@ -141,7 +141,7 @@ class Reader:
             self._end = os.fstat(self._file.fileno()).st_size - DIGEST
             self._check_sum()
             self.head, self.contents = self._ends()
-        except BaseException:
+        except BaseException:  # whatever ends it: nobody gets the object, so nobody else could close its file
             self.close()
             raise
 

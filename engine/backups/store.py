@@ -72,7 +72,7 @@ class Community:
             if stream:
                 await self._copy_stream(stream, writer, at_ms)
             return await asyncio.to_thread(writer.seal, now)
-        except BaseException:
+        except BaseException:  # a cancelled job, too, leaves no half copy behind
             writer.discard()
             raise
 
