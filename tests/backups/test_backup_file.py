@@ -6,7 +6,7 @@ import errno
 import hashlib
 import stat
 import zlib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from engine.backups.file import DIGEST, FORMAT, MAGIC, PARTIAL, Contents, Frame, Head, Reader, Writer
 from engine.errors import Permanent, Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEAD = Head(community="main", engine="0.1.0")
 FRAMES: list[Frame] = [
