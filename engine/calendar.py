@@ -28,6 +28,7 @@ def build_hours(community: Community) -> ActiveHours:
         weekend=tuple((span.start, span.end) for span in settings.weekend),
         quiet=(settings.quiet.start, settings.quiet.end) if settings.quiet else None,
         is_holiday=_holidays(settings.holidays),
+        is_closed=lambda day: any(closure.includes(day) for closure in settings.closed),
         always=settings.always,
     )
 

@@ -9,67 +9,22 @@ import difflib
 import os
 import re
 import tomllib
-from datetime import time
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from engine.clock import DAY, HOUR, MINUTE
+from engine.clock import DAY, HOUR
 from engine.errors import Refused
+from engine.spans import DaySpan, Duration, Lasting, Quiet, YearSpan, parse_closure, parse_span
 from engine.toml_lines import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PUBLIC_API = "https://api.chatwork.com/v2"
-_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00"
-_UNITS = {"s": 1.0, "m": MINUTE, "h": HOUR, "d": DAY}
-
-
-LONGEST = 36_500 * DAY
-"""A century: whatever is longer is a slip of the finger, and the calendar of computers ends in the year 9999."""
-
-
-def parse_duration(text: object) -> float:
-    """`"90s"`, `"15m"`, `"2h"`, `"30d"` in seconds."""
-    match = re.fullmatch(r"(\d{1,12})([smhd])", text) if isinstance(text, str) else None
-    if match is None:
-        raise ValueError('a duration is a number and a unit, for example "90s", "2h" or "30d"')
-    seconds = int(match[1]) * _UNITS[match[2]]
-    if seconds > LONGEST:
-        raise ValueError('a duration is at most "36500d"')
-    return seconds
-
-
-class Span(BaseModel):
-    """A span of a day, `"12:30-15:00"`; the end may lie after midnight (`"23:00-07:00"`)."""
-
-    model_config = ConfigDict(frozen=True)
-    start: time
-    end: time
-
-
-def parse_span(text: object) -> Span:
-    """Read `"12:30-15:00"`; `"24:00"` is midnight."""
-    match = re.fullmatch(rf"({_TIME})-({_TIME})", text) if isinstance(text, str) else None
-    if match is None:
-        raise ValueError('a span of hours looks like "12:30-15:00"')
-    start, end = (time() if part == "24:00" else time.fromisoformat(part) for part in match.groups())
-    return Span(start=start, end=end)
-
-
-def parse_quiet(text: object) -> Span | None:
-    """Read a span, or `"none"` for no quiet hours."""
-    return None if text == "none" else parse_span(text)
-
-
-Duration = Annotated[float, BeforeValidator(parse_duration)]
-Lasting = Annotated[Duration, Field(gt=0)]
-DaySpan = Annotated[Span, BeforeValidator(parse_span)]
-Quiet = Annotated[Span | None, BeforeValidator(parse_quiet)]
 
 
 class Section(BaseModel):
@@ -99,6 +54,7 @@ class ActiveHours(Section):
     weekday: tuple[DaySpan, ...] = (parse_span("12:30-15:00"), parse_span("19:30-22:30"))
     weekend: tuple[DaySpan, ...] = (parse_span("09:00-22:30"),)
     holidays: Annotated[str, Field(pattern=r"^([A-Z]{2}|none)$")] = "JP"
+    closed: tuple[YearSpan, ...] = (parse_closure("08-13..08-16"), parse_closure("12-29..01-03"))  # お盆, 年末年始
     quiet: Quiet = parse_span("23:00-07:00")
     always: bool = False
 

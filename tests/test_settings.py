@@ -9,18 +9,8 @@ import pytest
 
 from engine.clock import DAY, HOUR
 from engine.errors import Refused
-from engine.settings import (
-    PUBLIC_API,
-    Community,
-    Environment,
-    Span,
-    load_community,
-    load_environment,
-    parse_duration,
-    parse_quiet,
-    parse_span,
-    parse_webhook_tokens,
-)
+from engine.settings import PUBLIC_API, Community, Environment, load_community, load_environment, parse_webhook_tokens
+from engine.spans import Span, parse_duration, parse_quiet, parse_span
 
 EXAMPLE = Path(__file__).parent.parent / "ops" / "community.example.toml"
 SECRETS = ("CHATWORK_API_TOKEN", "CHATWORK_WEBHOOK_TOKENS", "ADMIN_TOKEN", "SMTP_URL")

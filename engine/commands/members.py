@@ -13,7 +13,7 @@ from engine.commands.office import Office, as_json, asynchronous, opened, show_o
 from engine.errors import Refused
 from engine.members.rules import faded, responsiveness, typical_delay
 from engine.members.store import Member, Members, list_members
-from engine.settings import parse_duration
+from engine.spans import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from engine.commands.office import as_json, asynchronous, opened, show_rows, whe
 from engine.errors import Refused
 from engine.events import NewerVersion, parse_envelope
 from engine.routes import WORKERS, handler_for
-from engine.settings import parse_duration
+from engine.spans import parse_duration
 from engine.stream import read_entries
 
 if TYPE_CHECKING:

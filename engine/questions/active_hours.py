@@ -1,6 +1,7 @@
 """Active hours: when members may be asked. Pure: zone, spans and the holiday calendar come in as values.
 
-A day's active spans are its weekday or weekend spans without the quiet hours, which always win.
+A day's active spans are its weekday or weekend spans without the quiet hours, which always win. On a day on which
+clinics are closed (お盆, the turn of the year) no span begins.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ WHOLE_DAY: DaySpan = (time(), time())
 
 @dataclass(frozen=True, slots=True)
 class ActiveHours:
-    """A calendar. `always` makes every hour active that is not quiet."""
+    """A calendar. `always` makes every hour of every day active that is not quiet."""
 
     zone: ZoneInfo
     weekday: tuple[DaySpan, ...]
@@ -35,6 +36,7 @@ class ActiveHours:
     quiet: DaySpan | None
     is_holiday: Callable[[date], bool]
     always: bool = False
+    is_closed: Callable[[date], bool] = lambda _: False
 
     def is_active(self, moment: Epoch) -> bool:
         """True if members may be asked at `moment`."""
@@ -89,6 +91,8 @@ class ActiveHours:
     def _spans_of(self, day: date) -> tuple[DaySpan, ...]:
         if self.always:
             return (WHOLE_DAY,)
+        if self.is_closed(day):
+            return ()
         free = day.weekday() >= SATURDAY or self.is_holiday(day)
         return self.weekend if free else self.weekday
 

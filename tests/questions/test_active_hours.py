@@ -29,6 +29,7 @@ def hours(
     quiet: str | None = "23:00-07:00",
     always: bool = False,
     zone: ZoneInfo = TOKYO,
+    closed: frozenset[date] = frozenset(),
 ) -> ActiveHours:
     """The default calendar, with one holiday."""
     return ActiveHours(
@@ -38,7 +39,39 @@ def hours(
         quiet=span(quiet) if quiet else None,
         is_holiday=lambda day: day == HOLIDAY,
         always=always,
+        is_closed=closed.__contains__,
     )
+
+
+NEW_YEAR = frozenset({date(2026, 12, 31), date(2027, 1, 1)})
+
+
+class TestClosures:
+    @pytest.mark.parametrize(
+        ("moment", "active"),
+        [
+            pytest.param("2026-12-30 22:29:59", True, id="the evening before belongs to an ordinary day"),
+            pytest.param("2026-12-31 12:30:00", False, id="on a closed day the noon break is nobody's"),
+            pytest.param("2027-01-01 12:30:00", False, id="nor is a holiday among the closed days"),
+            pytest.param("2027-01-02 08:59:59", False, id="the day after begins as ever"),
+            pytest.param("2027-01-02 09:00:00", True, id="and is active from then on"),
+        ],
+    )
+    def test_nobody_is_asked_on_a_closed_day(self, moment: str, *, active: bool) -> None:
+        assert hours(closed=NEW_YEAR).is_active(tokyo(moment)) is active
+
+    def test_a_span_that_began_before_ends_as_it_would(self) -> None:
+        calendar = hours(weekday="22:00-02:00", quiet=None, closed=NEW_YEAR)
+        assert calendar.is_active(tokyo("2026-12-31 01:59:59"))
+        assert not calendar.is_active(tokyo("2026-12-31 22:00:00"))
+
+    def test_active_time_stands_still_meanwhile(self) -> None:
+        calendar = hours(closed=NEW_YEAR)
+        assert calendar.between(tokyo("2026-12-30 22:30"), tokyo("2027-01-02 09:00")) == ActiveSeconds(0)
+        assert calendar.next_active(tokyo("2026-12-30 22:30")) == tokyo("2027-01-02 09:00")
+
+    def test_who_is_always_active_is_so_on_closed_days(self) -> None:
+        assert hours(always=True, closed=NEW_YEAR).is_active(tokyo("2027-01-01 12:00"))
 
 
 class TestIsActive:
