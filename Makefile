@@ -38,7 +38,7 @@ test-compose: setup ## docker-compose.yml for real, in podman containers
 	@$(VENV)/bin/python ops/compose/test.py
 
 chaos: setup ## kill everything under load for over half an hour; SECONDS and SEED choose otherwise
-	@$(VENV)/bin/python ops/chaos/run.py --seconds $(or $(SECONDS),2200) --seed $(or $(SEED),2)
+	@$(VENV)/bin/python ops/chaos/run.py --seconds $(or $(SECONDS),2260) --seed $(or $(SEED),2)
 
 docs: setup ## regenerate ops/logs.md
 	$(VENV)/bin/python ops/logs.py > ops/logs.md

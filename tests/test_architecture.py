@@ -45,7 +45,7 @@ PURE = {
     "engine.referrals.retries",
     "engine.questions.active_hours",
     *(f"engine.{capability}.{drawer}" for capability in CAPABILITIES for drawer in ("rules", "texts")),
-    *(f"engine.questions.{drawer}" for drawer in ("choosing", "detect", "phrases", "hearing")),
+    *(f"engine.questions.{drawer}" for drawer in ("choosing", "detect", "phrases", "hearing", "resting")),
     *(
         f"engine.moderation.{drawer}"
         for drawer in (

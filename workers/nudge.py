@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from engine.backups.lost import lost_time
 from engine.errors import Ignored
-from engine.members.store import Members
+from engine.members.store import Member, Members
+from engine.outbox import put
 from engine.questions import following, rules, texts
 from engine.questions.hearing import hear
 from engine.questions.rules import State
@@ -94,6 +95,7 @@ async def _hear(
         body=event.body,
         room_id=event.room_id,
         can_answer=event.account_id not in (await staff_of(commit, deps))[1],
+        zone=deps.hours.zone,
     )
     if heard is None:
         raise Ignored("a notice of Chatwork's")
@@ -107,13 +109,39 @@ async def _hear(
 async def _decide(event: MessageCreated | MessageUpdated, heard: rules.Heard, commit: Commit, deps: Deps) -> str:
     questions = await Questions(commit).in_room(event.room_id)
     decisions = rules.on_message(heard, [question.known() for question in questions], deps.own_account_id)
-    outcomes = [
-        await _open(event, heard, commit, deps)
-        if isinstance(decision, rules.OpenQuestion)
-        else await _apply(decision, event, commit)
-        for decision in decisions
-    ]
+    outcomes = [await _carry_out(decision, event, heard, commit, deps) for decision in decisions]
     return ", ".join(outcomes) or "skipped: nothing to do"
+
+
+async def _carry_out(
+    decision: rules.Decision,
+    event: MessageCreated | MessageUpdated,
+    heard: rules.Heard,
+    commit: Commit,
+    deps: Deps,
+) -> str:
+    match decision:
+        case rules.OpenQuestion():
+            return await _open(event, heard, commit, deps)
+        case rules.Rest(until):
+            return await _rest(event, until, commit, deps)
+        case _:
+            return await _apply(decision, event, commit)
+
+
+async def _rest(event: MessageCreated | MessageUpdated, until: float, commit: Commit, deps: Deps) -> str:
+    """Keep the author's wish, and tell them that it was understood."""
+    members = Members(commit)
+    person = await members.get(event.account_id) or Member(account_id=event.account_id, name="")
+    members.put(person.model_copy(update={"paused_until": until}))
+    if until:
+        commit.fact("member_paused", account_id=event.account_id)
+        body, outcome = texts.rest(until, event.sent_at, deps.hours.zone), "paused"
+    else:
+        commit.fact("member_resumed", account_id=event.account_id)
+        body, outcome = texts.RESUMED, "resumed"
+    await put(commit, following.answer_to(event, body, person.name, commit.now))
+    return f"{outcome}: {event.account_id}"
 
 
 async def _apply(
@@ -156,6 +184,7 @@ async def _early_answers(question: Question, commit: Commit, deps: Deps) -> str:
             body=reply.body,
             room_id=question.room_id,
             can_answer=reply.account_id not in vendors,
+            zone=deps.hours.zone,
         )
         if heard is not None and rules.answered_by(heard, [question.known()], deps.own_account_id):
             return following.record_answer(question, reply.account_id, reply_id, reply.sent_at, commit)

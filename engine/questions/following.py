@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.chatwork.compose import doctor, reply
 from engine.events import AskPassed, MemberAsked, QuestionAnswered, QuestionAsked, ThanksGiven
 from engine.outbox import KEPT, ChatContent, Intent, Kind, intent_key
 from engine.outbox import State as Outbox
@@ -48,6 +49,25 @@ def invitation(question: Question, account_id: int, body: str, decided_at: float
         content=ChatContent(room_id=question.room_id, body=body),
         created_at=decided_at,
         then=(MemberAsked(question_id=question.id, account_id=account_id),),
+    )
+
+
+def answer_to(said: MessageCreated | MessageUpdated, body: str, name: str, now: float) -> Intent:
+    """What tells somebody that a wish of theirs was understood: in a direct chat if there is one, else in the room."""
+    return Intent(
+        id=f"answer-{said.room_id}-{said.message_id}",
+        worker="nudge",
+        kind=Kind.REPLY,
+        lane=Lane.REPLY,
+        subject=str(said.account_id),
+        person=said.account_id,
+        content=ChatContent(
+            room_id=said.room_id,
+            body=body,
+            privately_to=said.account_id,
+            salutation=reply(said.account_id, said.room_id, said.message_id, doctor(name) if name else ""),
+        ),
+        created_at=now,
     )
 
 

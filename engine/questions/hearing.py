@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.chatwork.markup import parse
 from engine.moderation.detect import Action, judge
 from engine.questions import detect
+from engine.questions.resting import rests_until, resumes
 from engine.questions.rules import Heard
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 
 def own_words(body: str) -> str:
@@ -18,8 +24,10 @@ def hurts(body: str) -> bool:
     return judge(body).action is Action.WARN
 
 
-def hear(*, message_id: str, author: int, sent_at: int, body: str, room_id: int, can_answer: bool) -> Heard | None:
-    """What a message says; None for Chatwork's own notices (somebody joined, a task was added)."""
+def hear(
+    *, message_id: str, author: int, sent_at: int, body: str, room_id: int, can_answer: bool, zone: ZoneInfo
+) -> Heard | None:
+    """What a message says, its days being those of `zone`; None for Chatwork's own notices (somebody joined …)."""
     parsed = parse(body)
     if parsed.is_system:
         return None
@@ -35,6 +43,8 @@ def hear(*, message_id: str, author: int, sent_at: int, body: str, room_id: int,
         is_solved=detect.is_solved(body),
         is_pass=detect.is_pass(body),
         is_withdrawn=detect.is_withdrawn(body),
+        rests_until=rests_until(body, sent_at, zone) or 0.0,
+        resumes=resumes(body),
         has_words=bool(parsed.text.strip()),
         can_answer=can_answer and not hurts(body),
         replies_to=frozenset(reply.message_id for reply in replies),

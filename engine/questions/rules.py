@@ -41,7 +41,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A message as the rules hear it. `can_answer` is false for vendors and the engine itself."""
+    """A message as the rules hear it. `can_answer` is false for vendors and the engine itself.
+
+    `rests_until` is until when the author wants to be asked nothing, epoch seconds, 0 if nothing is said of it.
+    """
 
     message_id: str
     author: int
@@ -52,6 +55,8 @@ class Heard:
     is_solved: bool = False
     is_pass: bool = False
     is_withdrawn: bool = False
+    rests_until: float = 0.0
+    resumes: bool = False
     has_words: bool = True
     can_answer: bool = True
     replies_to: frozenset[str] = frozenset()
@@ -91,13 +96,23 @@ class Withdraw:
     question_id: str
 
 
-Decision = OpenQuestion | RecordAnswer | RecordPass | CloseThanked | Withdraw
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The author wants to be asked nothing until then, epoch seconds; 0: may be asked again."""
+
+    until: float
+
+
+Decision = OpenQuestion | RecordAnswer | RecordPass | CloseThanked | Withdraw | Rest
 
 
 def on_message(heard: Heard, questions: Sequence[Known], engine: int) -> list[Decision]:
     """Decide about a new message in a room whose not withdrawn questions are `questions` (oldest first)."""
     if heard.is_withdrawn:
         return [Withdraw(question.question_id) for question in _own(heard, questions)[-1:]]
+    if (heard.rests_until or heard.resumes) and (engine in heard.mentions or _asked_and_silent(heard, questions)):
+        silent = _asked_and_silent(heard, questions) if heard.rests_until else []
+        return [*(RecordPass(question.question_id) for question in silent), Rest(heard.rests_until)]
     if heard.is_pass:
         return [RecordPass(question.question_id) for question in _asked_and_silent(heard, questions)[-1:]]
     decisions: list[Decision] = [RecordAnswer(found.question_id) for found in answered_by(heard, questions, engine)]

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from engine.chatwork.compose import doctor, escape, message_link, to
+from engine.questions.resting import FOR_GOOD
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 LINE_LIMIT = 60
 """Characters of the question quoted in an invitation."""
@@ -39,3 +45,17 @@ def read_invitation(body: str) -> tuple[int, int, str] | None:
     """Whom one of our invitations asked, and for which message of which room; None for any other text."""
     found = _INVITATION.match(body)
     return (int(found[1]), int(found[2]), found[3]) if found else None
+
+
+RESUMED = "ありがとうございます。またお知恵をお借りしたいときに、お声がけいたします。"
+
+
+def rest(until: float, said_at: int, zone: ZoneInfo) -> str:
+    """Tell somebody until when they are left in peace."""
+    if until >= said_at + FOR_GOOD:
+        return "承知しました。今後はお声がけを控えます。\n気が向かれましたら「再開します」とお書きください。"
+    last = datetime.fromtimestamp(until - 1, zone)
+    return (
+        f"承知しました。{last.month}月{last.day}日まで、お声がけを控えます。どうぞごゆっくりなさってください。\n"
+        "早めに戻られるときは「再開します」とお書きください。"
+    )

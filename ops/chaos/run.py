@@ -147,7 +147,7 @@ async def run(chosen: argparse.Namespace) -> int:
 def arguments() -> argparse.ArgumentParser:
     """What can be chosen; the defaults are those of the long run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=2200, help="how long things go wrong")
+    parser.add_argument("--seconds", type=float, default=2260, help="how long things go wrong")
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--upgrade", action="store_true", help="only a rolling restart, again and again")
     parser.add_argument("--rooms", type=int, default=36, help="board rooms")

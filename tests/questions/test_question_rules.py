@@ -14,6 +14,7 @@ from engine.questions.rules import (
     OpenQuestion,
     RecordAnswer,
     RecordPass,
+    Rest,
     State,
     Withdraw,
     answered_by,
@@ -43,6 +44,8 @@ def heard(
     is_solved: bool = False,
     is_pass: bool = False,
     is_withdrawn: bool = False,
+    rests_until: float = 0.0,
+    resumes: bool = False,
     has_words: bool = True,
     can_answer: bool = True,
 ) -> Heard:
@@ -55,6 +58,8 @@ def heard(
         is_solved=is_solved,
         is_pass=is_pass,
         is_withdrawn=is_withdrawn,
+        rests_until=rests_until,
+        resumes=resumes,
         has_words=has_words,
         can_answer=can_answer,
         replies_to=frozenset(replies_to.split()),
@@ -63,6 +68,20 @@ def heard(
 
 
 DECISIONS: list[tuple[str, Heard, list[Known], list[Decision]]] = [
+    # -- who wants to be left in peace
+    ("who tells the engine so is left in peace", heard(rests_until=99.0, mentions=(ENGINE,)), [], [Rest(99.0)]),
+    (
+        "who was asked and rests passes, so that somebody else is asked",
+        heard(rests_until=99.0),
+        [ASKED, ALSO_ASKED],
+        [RecordPass("q1"), RecordPass("q2"), Rest(99.0)],
+    ),
+    ("who rests and was not asked speaks to the others", heard(rests_until=99.0), [FIRST], []),
+    ("who answered what they were asked speaks to the others", heard(rests_until=99.0), [ASKED_AND_ANSWERED], []),
+    ("who rests and mentions a colleague speaks to them", heard(rests_until=99.0, mentions=(THIRD,)), [FIRST], []),
+    ("who is back tells the engine", heard(resumes=True, mentions=(ENGINE,)), [], [Rest(0.0)]),
+    ("who is back has passed nothing", heard(resumes=True, mentions=(ENGINE,)), [ASKED], [Rest(0.0)]),
+    ("who opens again speaks to the others", heard(resumes=True), [FIRST], []),
     # -- questions
     ("a question opens", heard(is_question=True), [], [OpenQuestion()]),
     ("a second question of the same asker opens, too", heard(ASKER, is_question=True), [FIRST], [OpenQuestion()]),
