@@ -33,7 +33,7 @@ INTRODUCTIONS = {
     "自己紹介します。福岡県で内科と消化器内科をやっています": told("内科", "消化器内科", region="福岡県"),
     "令和元年に横浜市で心療内科を開業しました": told("心療内科", region="神奈川県", opened=2019),
     "昨年、名古屋で居抜きで歯科を開業しました！": told("歯科", region="愛知県", form="居抜き", opened=2025),
-    "父の眼科を継承しました。鹿児島です。": told("眼科", form="承継"),
+    "父の眼科を継承しました。鹿児島です。": told("眼科", region="鹿児島県", form="承継"),
     "はじめまして。京都大学を出て、神戸で産婦人科の勤務医をしています": told(
         "産婦人科", region="兵庫県", form="勤務医"
     ),
@@ -41,15 +41,13 @@ INTRODUCTIONS = {
     "田中と申します。分院長をしています。美容皮膚科、30代です": told("美容皮膚科", age="30代", form="分院長"),
     "はじめまして。43歳、脳外です": told("脳神経外科", age="40代"),
     "はじめまして。２０２１年４月に戸建てで小児科を開院しました": told("小児科", form="戸建て", opened=2021),
-    "2005年に大学を卒業し、平成30年に開業しました。泌尿器科です": None,
+    "2005年に大学を卒業し、平成30年に開業しました。泌尿器科です": told("泌尿器科", opened=2018),
     "はじめまして。2005年卒、2018年開業の泌尿器科です": told("泌尿器科", opened=2018),
     "よろしくお願いします。新規で精神科を開業しました": told("精神科", form="新規開業"),
     "沖縄で糖尿病内科を準備中です": told("糖尿病内科", region="沖縄県", form="開業準備中"),
     "はじめまして。東京都で訪問診療をしております": told("訪問診療", region="東京都"),
     "はじめまして。大阪出身、東京の形成外科です": told("形成外科", region="東京都"),
 }
-INTRODUCTIONS["2005年に大学を卒業し、平成30年に開業しました。泌尿器科です"] = told("泌尿器科", opened=2018)
-
 LABELLED = {
     "診療科: 眼科 地域: 北海道 形態: 承継 開業: 2019": told("眼科", region="北海道", form="承継", opened=2019),
     "開業：令和元年／形態：継承／地域：青森／診療科：耳鼻科": told(
@@ -72,7 +70,9 @@ LABELLED = {
 }
 
 
-@pytest.mark.parametrize(("text", "profile"), (INTRODUCTIONS | LABELLED).items(), ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("text", "profile"), [pytest.param(text, known, id=text) for text, known in (INTRODUCTIONS | LABELLED).items()]
+)
 def test_a_member_tells_who_they_are(text: str, profile: Profile) -> None:
     assert read_profile(text, YEAR) == profile
 
