@@ -54,7 +54,7 @@ _SPECIALTIES = _table("""
 _PREFECTURES = """
 北海道=札幌,旭川,函館 青森県=八戸 岩手県=盛岡 宮城県=仙台 秋田県 山形県 福島県=いわき,郡山 茨城県=水戸,つくば
 栃木県=宇都宮 群馬県=前橋,高崎 埼玉県=さいたま,大宮,浦和,川口,川越,所沢 千葉県=船橋,松戸,柏市
-東京都=八王子,町田,世田谷,新宿,渋谷,池袋,銀座,23区 神奈川県=横浜,川崎,相模原,藤沢 新潟県 富山県 石川県=金沢 福井県
+東京都=都内,八王子,町田,世田谷,新宿,渋谷,池袋,銀座,23区 神奈川県=横浜,川崎,相模原,藤沢 新潟県 富山県 石川県=金沢 福井県
 山梨県=甲府 長野県=松本 岐阜県 静岡県=浜松 愛知県=名古屋,豊田,豊橋,岡崎 三重県=四日市 滋賀県=大津 京都府
 大阪府=堺市,豊中,吹田,東大阪,梅田 兵庫県=神戸,姫路,西宮,尼崎 奈良県 和歌山県 鳥取県=米子 島根県=松江 岡山県=倉敷
 広島県=福山 山口県=下関 徳島県 香川県=高松 愛媛県=松山 高知県 福岡県=北九州,博多,久留米 佐賀県 長崎県=佐世保 熊本県
@@ -74,13 +74,19 @@ _NAMES = frozenset(
 
 _SPECIALTY = re.compile(_any_of(_SPECIALTIES))
 _REGION = re.compile(f"({_any_of(_REGIONS)})(?!大学|大|医大|医科|出身|先生|さん|様|氏|と申|と言|とい|弁)")
+_TOPIC = re.compile(r"の(?!勤務|開業|医|クリニック|院長|分院|専門|.{1,6}(?:です|と申))")
+"""What makes a specialty a matter of talk (`眼科の加算が…`) and not what somebody is."""
+
 _PLACE = re.compile(r"市|県|区|で(?!す)|にて|に|の(?!です)|在住|駅|近郊|郊外|エリア|、|・|$")
 _BAND = re.compile(r"(?<![\d.])([2-8])0(?:代|才代|歳代)|(?<![\d.])([2-8])\d(?:歳|才)")
 _BAND_VALUE = re.compile(r"([2-8])\d(?!\d)")
+_PREPARED = "(?:科|開業|開院|承継|継承|クリニック|医院|診療所)"
 _FORMS = (
     (
         "開業準備中",
-        re.compile("準備中|開業準備|準備をして|(?:開業|開院|承継|継承)(?:する|を)?(?:予定|準備|目指|検討|考え)"),
+        re.compile(
+            rf"^準備中|開業準備|{_PREPARED}(?:の|を)?準備中|(?:開業|開院|承継|継承)(?:する|を)?(?:予定|準備|目指|検討|考え)"
+        ),
     ),
     ("分院長", re.compile("分院長|分院の院長|雇われ院長")),
     ("居抜き", re.compile("居抜き?|居ぬき")),
@@ -106,7 +112,7 @@ _NTH = re.compile(r"(\d{1,2})年(目)")
 _DONE = r"(?:し|いたし|致し)(?:ました(?!ら)|ています|ております|て\d|たばかり|た者)"
 _INTRODUCES = re.compile(
     r"(?:はじめ|初め)まして|自己紹介(?!を?(?:お願い|して(?:ください|下さい)|し合)|の|は|が)|と(?:申|もう)します|の者です"
-    rf"|(?:で|を|に)(?:新規|居抜き)?(?:で)?(?:開業|開院|承継|継承){_DONE}|(?:を|で)(?:開業)?準備中です"
+    rf"|(?:で|を|に)(?:新規|居抜き)?(?:で)?(?:開業|開院|承継|継承){_DONE}|{_PREPARED}(?:の|を)?準備中です"
     r"|(?:^|で|、)(?:開業|開院|承継|継承)(?:して)?\d{1,2}年目(?:です|になります)?$|(?:を|の)(?:引き継|を継)(?:ぎました|いで)"
     r"|勤務医です|分院長(?:です|をして|を務め)|開業医です"
 )
@@ -114,11 +120,12 @@ _OTHERS = re.compile(
     r"先生(?:に|方|が|は|を|の|へ|も|から)|患者|(?<!自己)紹介(?:し|状|先|を(?:受|お)|いただ)|受診|ご?存じ|求人|募集|採用"
     r"|(?:友人|知人|友達|知り合い|同級生|同期|後輩|先輩|妻|夫|主人|家内|兄|弟|姉|妹|息子|娘|父|母|医師|院長|方|人|さん|様|院"
     r"|クリニック|医院|科)(?:が|も)|(?:友人|知人|友達|知り合い|同級生|後輩|先輩|妻|夫|主人|家内|息子|娘|父|母)は"
-    r"|先生は|という(?:方|人)|らし|そうです|ようです|近所|近くに|隣に|たら|れば|もし|仮に"
+    r"|先生は|の話です|という(?:方|人)|らし|そうです|ようです|近所|近くに|隣に|たら|れば|もし|仮に"
 )
 _ASKS = re.compile(r"(?:か|かね|かな|でしょうか|教えて(?:ください|下さい|いただ.*))$")
 _ADVERTISES = re.compile("求人|募集|採用|患者|症例|症状|主訴|受診|年収|時給")
 
+_VENDOR = re.compile("(?:会社|メーカー|代理店|商社|業者|事務所)の(?:者|担当|営業)|株式会社")
 _LABELS = _table("""
 specialties=診療科目,診療科,標榜科目,標榜科,専門科,専門,科目 region=地域,都道府県,所在地,場所,エリア,開業地
 age_band=年代,年齢,年令 form=形態,開業形態,開業の形,開業形式 opened=開業年月,開業年,開業時期,開業,開院
@@ -205,7 +212,7 @@ def _introduced(plain: str, year: int) -> Profile | None:
         for each in sentences(plain)
         if not (each.asks or _ASKS.search(each.text) or _OTHERS.search(each.text))
     ]
-    if not any(_INTRODUCES.search(sentence) for sentence in own):
+    if _VENDOR.search(plain) or not any(_INTRODUCES.search(sentence) for sentence in own):
         return None
     told = "\n".join(own)
     opened = next((found for sentence in own if (found := _opened(sentence, year))), None)
@@ -213,7 +220,8 @@ def _introduced(plain: str, year: int) -> Profile | None:
 
 
 def _specialties(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_SPECIALTIES[match[0]] for match in _SPECIALTY.finditer(text)))
+    found = (match for match in _SPECIALTY.finditer(text) if not _TOPIC.match(text, match.end()))
+    return tuple(dict.fromkeys(_SPECIALTIES[match[0]] for match in found))
 
 
 def _region(text: str) -> str | None:
