@@ -43,6 +43,7 @@ PURE = {
     "engine.ingress.signature",
     "engine.referrals.signing",
     "engine.referrals.retries",
+    "engine.members.profiles",
     "engine.questions.active_hours",
     *(f"engine.{capability}.{drawer}" for capability in CAPABILITIES for drawer in ("rules", "texts")),
     *(f"engine.questions.{drawer}" for drawer in ("choosing", "detect", "phrases", "hearing", "resting")),
