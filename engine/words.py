@@ -21,8 +21,8 @@ LONGEST = 10_000
 NOUN, VERB, ADJECTIVE, PARTICLE, AUXILIARY = "名詞", "動詞", "形容詞", "助詞", "助動詞"
 """The parts of speech that rules ask for, as the dictionary names them."""
 
-_NO_TOPIC = {"助数詞可能", "副詞可能", "非自立可能", "助動詞語幹", "サ変形状詞可能"}
-"""Kinds of noun that say nothing about a subject: numbers, counters, 今日, こと, よう."""
+_NO_TOPIC = {"助数詞可能", "副詞可能", "非自立可能", "助動詞語幹", "サ変形状詞可能", "人名"}
+"""Kinds of noun that are no subject: numbers, counters, 今日, こと, よう, and people's names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,16 @@ PURE = {
     "engine.ingress.signature",
     "engine.referrals.signing",
     "engine.referrals.retries",
+    "engine.members.habits",
     "engine.members.profiles",
     "engine.questions.active_hours",
     *(f"engine.{capability}.{drawer}" for capability in CAPABILITIES for drawer in ("rules", "texts")),
-    *(f"engine.questions.{drawer}" for drawer in ("choosing", "detect", "phrases", "hearing", "resting")),
+    *(
+        f"engine.questions.{drawer}"
+        for drawer in (
+            "choosing", "detect", "phrases", "hearing", "patience", "pool", "reasons", "resting", "topics",
+        )
+    ),
     *(
         f"engine.moderation.{drawer}"
         for drawer in (
@@ -126,7 +132,7 @@ def test_workers_know_the_runtime_and_not_each_other() -> None:
     }
 
 
-HALVES = {"workers.nudge": {"workers", "workers.asking"}}
+HALVES = {"workers.nudge": {"workers", "workers.asking", "workers.gathering"}}
 """A worker with two files: what it does by events, and what it does by time."""
 
 WORKER_NAMES = {"nudge", "score", "referral", "moderation", "keeper"}

@@ -6,114 +6,174 @@ person, and everything is looked at again in the moment of sending.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.backups.lost import LISTENING, lost_time
-from engine.clock import ActiveSeconds, Epoch, after
+from engine.clock import HOUR, ActiveSeconds, Epoch, after
 from engine.errors import Ignored
+from engine.members.habits import best_hour, hours_from
 from engine.members.store import Members
 from engine.moderation.store import Cases
 from engine.outbox import Drop, Go, Intent, Kind, Later, Verdict, put
 from engine.questions import choosing, following, texts
+from engine.questions.choosing import Caps, left_out, wave_of
+from engine.questions.decisions import Decision, Invitee, note
 from engine.questions.hearing import own_words
 from engine.questions.rules import State
 from engine.questions.store import Question, Questions
+from workers.gathering import gather
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.commit import Commit
+    from engine.questions.choosing import Candidate, Wave
+    from workers.gathering import Gathered
     from workers.runtime import Deps, Guard, Job
 
+AHEAD = 12 * HOUR
+"""How long an invitation may wait for a good hour of the person who is asked."""
 
-async def staff_of(commit: Commit, deps: Deps) -> tuple[set[int], set[int]]:
-    """Admins and vendors."""
-    return await Members(commit).staff(deps.community.rooms_of("admin"), deps.community.rooms_of("vendor"))
+
+def next_wave(question: Question, commit: Commit, deps: Deps) -> Epoch | None:
+    """When a question's next wave is due; after the last one there is none."""
+    waves = deps.community.nudge.waves
+    first = waves[0] if question.first_after is None else question.first_after
+    for wave in waves:
+        due = deps.hours.add(Epoch(question.asked_at), ActiveSeconds(first + wave - waves[0]))
+        if due is not None and due > commit.now:
+            return due
+    return None
 
 
 def wake_next_wave(question: Question, commit: Commit, deps: Deps) -> None:
-    """Set the due time of the next wave; after the last one there is none."""
-    for wave in deps.community.nudge.waves:
-        due = deps.hours.add(Epoch(question.asked_at), ActiveSeconds(wave))
-        if due is not None and due > commit.now:
-            commit.wake("nudge", "ask", question.id, due)
-            return
+    """Set the due time of the next wave."""
+    due = next_wave(question, commit, deps)
+    if due is not None:
+        commit.wake("nudge", "ask", question.id, due)
 
 
 async def ask(question_id: str, commit: Commit, deps: Deps) -> str:
-    """A wave is due: ask one member, unless the question no longer needs it."""
-    questions = Questions(commit)
-    question = await questions.get(question_id)
+    """A wave is due: ask the few people who together are likely enough to answer."""
+    question, later = await _due("ask", question_id, commit, deps)
+    if later is not None:
+        return later
+    wake_next_wave(question, commit, deps)
+    nudge = deps.community.nudge
+    caps = Caps(nudge.asks_per_day, nudge.asks_per_week)
+    because = "a wave is due" if question.waves else "nobody answered by itself"
+    wave = wave_of(question.waves, nudge.max_per_wave, caps)
+    return await _ask(question.model_copy(update={"waves": question.waves + 1}), wave, because, commit, deps)
+
+
+async def replace_one(question_id: str, commit: Commit, deps: Deps) -> str:
+    """Somebody passed: ask one other person."""
+    question, later = await _due("replace", question_id, commit, deps)
+    if later is not None:
+        return later
+    caps = Caps(deps.community.nudge.asks_per_day, deps.community.nudge.asks_per_week)
+    return await _ask(question, wave_of(question.waves, 1, caps), "somebody passed", commit, deps)
+
+
+async def _due(job: str, question_id: str, commit: Commit, deps: Deps) -> tuple[Question, str | None]:
+    """The question, and why nobody is asked now; it is looked at again then. Raises `Ignored` if never."""
+    question = await Questions(commit).get(question_id)
     if question is None or question.state is not State.OPEN:
         raise Ignored("needs no invitation any more")
     if await Cases(commit).is_case(question.room_id, question.message_id):
         commit.fact("ask_suppressed", question_id=question_id, reason="under moderation")
-        return "skipped: under moderation"
+        return question, "skipped: under moderation"
     lost = await lost_time(commit)
     if lost is not None and question.room_id in lost.unread:
-        commit.wake("nudge", "ask", question_id, after(commit.now, LISTENING))
-        return "later: first the room is read again"
+        commit.wake("nudge", job, question_id, after(commit.now, LISTENING))
+        return question, "later: first the room is read again"
     active = deps.hours.next_active(commit.now)
     if active is None:
         raise Ignored("the calendar has no active hours")
     if active > commit.now:
-        commit.wake("nudge", "ask", question_id, active)
-        return "later: outside active hours"
-    wake_next_wave(question, commit, deps)
-    members = Members(commit)
-    roster = await members.in_rooms([question.room_id])
-    caps = choosing.Caps(deps.community.nudge.asks_per_day, deps.community.nudge.asks_per_week)
-    account_id = await _choose(question, await _candidates(roster, members, commit, deps), caps, commit)
-    if account_id is None:
-        commit.fact("ask_suppressed", question_id=question_id, reason="nobody free")
+        commit.wake("nudge", job, question_id, active)
+        return question, "later: outside active hours"
+    return question, None
+
+
+async def _ask(question: Question, wave: Wave, because: str, commit: Commit, deps: Deps) -> str:
+    """Choose, invite, and remember why."""
+    message = await Questions(commit).message(question.room_id, question.message_id)
+    if message is None:
+        raise Ignored("its text is forgotten")
+    text = own_words(message.body)
+    found = await gather(question, text, commit, deps)
+    chosen = await _choose(question, found, wave, commit)
+    invitees = tuple([_invitee(question, each, found, commit, deps) for each in chosen])
+    for invitee in invitees:
+        question = await _invite(question, invitee, text, found, commit)
+    Questions(commit).put(question)
+    decision = Decision(
+        at=commit.now,
+        wave=question.waves,
+        now_because=because,
+        pool=len(found.candidates),
+        left_out=_left_out(question, found, wave, invitees, commit.now),
+        chosen=invitees,
+    )
+    await note(commit, question.id, decision, deps.community.retention.messages)
+    if not invitees:
+        commit.fact("ask_suppressed", question_id=question.id, reason="nobody free")
         return "skipped: nobody free"
-    return await _invite(question, account_id, commit)
+    return "asked: " + ", ".join(str(each.account_id) for each in invitees)
 
 
-async def _choose(
-    question: Question, candidates: list[choosing.Candidate], caps: choosing.Caps, commit: Commit
-) -> int | None:
-    """Whom to ask. Another question, due at the same moment, may have invited the chosen one since all were looked at.
+async def _choose(question: Question, found: Gathered, wave: Wave, commit: Commit) -> list[Candidate]:
+    """Whom to ask. Another question, due at the same moment, may have invited the chosen since all were looked at.
 
-    So the chosen one is looked at again, now to be changed; who is no longer as they were is considered anew.
+    So the chosen are looked at again, now to be changed; who is no longer as they were is considered anew.
     """
-    while (chosen := choosing.choose(question.known(), candidates, caps, commit.now)) is not None:
-        asked_at = await Members(commit).invited(chosen.account_id)
-        if asked_at == chosen.asked_at:
-            return chosen.account_id
-        candidates = [replace(other, asked_at=asked_at) if other is chosen else other for other in candidates]
-    return None
+    candidates = {each.account_id: each for each in found.candidates}
+    while True:
+        chosen = choosing.choose(question.known(), found.asker, candidates.values(), wave, commit.now)
+        fresh = {each.account_id: await Members(commit).invited(each.account_id) for each in chosen}
+        changed = [each for each in chosen if fresh[each.account_id] != each.asked_at]
+        if not changed:
+            return chosen
+        candidates |= {each.account_id: replace(each, asked_at=fresh[each.account_id]) for each in changed}
 
 
-async def _invite(question: Question, account_id: int, commit: Commit) -> str:
-    questions, members = Questions(commit), Members(commit)
-    message = await questions.message(question.room_id, question.message_id)
-    person = (await members.look_up([account_id])).get(account_id)
-    if message is None or person is None:
-        raise Ignored("its text or the member is forgotten")
-    await members.invite(account_id)
-    questions.put(question.with_ask(account_id, commit.now))
-    body = texts.invitation(account_id, person.name, question.room_id, question.message_id, own_words(message.body))
-    await put(commit, following.invitation(question, account_id, body, commit.now))
-    return f"asked: {account_id}"
+def _invitee(question: Question, person: Candidate, found: Gathered, commit: Commit, deps: Deps) -> Invitee:
+    """When they are asked, at a good hour of theirs before the next wave, and why."""
+    due = next_wave(question, commit, deps) or after(commit.now, AHEAD)
+    ahead = hours_from(commit.now, min(due, after(commit.now, AHEAD)))
+    chances = {
+        moment: found.availability(person.account_id, moment, deps)
+        for moment in ahead
+        if moment == commit.now or deps.hours.is_active(moment)
+    }
+    moment, because = best_hour(chances), found.reason(person)
+    chance = person.willingness * chances[moment]
+    return Invitee(account_id=person.account_id, why=because.why, word=because.word, at=moment, chance=chance)
 
 
-async def _candidates(
-    roster: Mapping[int, str], members: Members, commit: Commit, deps: Deps
-) -> list[choosing.Candidate]:
-    people = await members.look_up(roster)
-    invited = await members.invitations(people)
-    staff = set[int].union(*await staff_of(commit, deps), {deps.own_account_id})
-    return [
-        choosing.Candidate(
-            account_id=account_id,
-            asked_at=invited[account_id],
-            paused_until=person.paused_until,
-            may_be_asked=account_id not in staff and roster[account_id] != "readonly",
-        )
-        for account_id, person in people.items()
-    ]
+async def _invite(question: Question, invitee: Invitee, text: str, found: Gathered, commit: Commit) -> Question:
+    account_id = invitee.account_id
+    times = await Members(commit).invite(account_id)
+    body = texts.invitation(question.room_id, question.message_id, text, invitee.because, times)
+    salutation = texts.salutation(account_id, found.names[account_id])
+    await put(commit, following.invitation(question, account_id, body, salutation, commit.now), at=Epoch(invitee.at))
+    return question.with_ask(account_id, commit.now)
+
+
+def _left_out(
+    question: Question, found: Gathered, wave: Wave, invitees: tuple[Invitee, ...], now: Epoch
+) -> dict[str, tuple[int, ...]]:
+    """Who of the pool was not asked, by reason from the closed list."""
+    chosen = {each.account_id for each in invitees}
+    known = question.known()
+    reasons: dict[str, list[int]] = defaultdict(list)
+    for each in found.candidates:
+        if each.account_id not in chosen:
+            reasons[left_out(each, known, wave.caps, now) or "others fit better"].append(each.account_id)
+    return {reason: tuple(people) for reason, people in sorted(reasons.items())}
 
 
 async def still_wanted(intent: Intent, commit: Commit, deps: Deps) -> Verdict:
@@ -153,12 +213,10 @@ async def _uninvite(question: Question, account_id: int, commit: Commit) -> None
 async def _date_invitation(question: Question, account_id: int, commit: Commit) -> None:
     """Caps count from when somebody is really asked, which may be long after it was decided."""
     members, questions = Members(commit), Questions(commit)
-    for ask in question.asks_of(account_id):
-        await members.take_back_invitation(account_id, ask.at)
-    await members.invite(account_id)
+    await members.date_invitation(account_id, {ask.at for ask in question.asks_of(account_id)})
     questions.put(question.without_asks_of(account_id).with_ask(account_id, commit.now))
     questions.put_last_ask(question.room_id)
 
 
-JOBS: Mapping[str, Job] = {"ask": ask}
+JOBS: Mapping[str, Job] = {"ask": ask, "replace": replace_one}
 GUARDS: Mapping[Kind, Guard] = {Kind.ASK: still_wanted}

@@ -18,7 +18,7 @@ from engine.errors import Ignored, Permanent, Transient
 from engine.events import MemberJoined, MemberLeft, MessageCreated
 from engine.log import get_logger
 from engine.members.rules import Joined, Left, RoleChanged, compare
-from engine.members.store import Member, Members, Roster
+from engine.members.store import Member, Members
 from engine.outbox import ChatContent, Intent, Kind, put
 from engine.ports import Lane, Wake
 from engine.retention import retain
@@ -108,8 +108,8 @@ async def _update_room(room_id: int, listed: list[Account], commit: Commit) -> i
                 commit.fact("member_left", room_id=room_id, account_id=account_id)
             case RoleChanged(account_id, role):
                 commit.fact("member_role_changed", room_id=room_id, account_id=account_id, role=role)
-    if changes or roster is None:
-        members.put_roster(Roster(room_id=room_id, roles=roles))
+    if changes or roster is None or not roster.is_drawn_from:
+        members.put_roster(room_id, roster, roles)
     return len(changes)
 
 

@@ -16,7 +16,8 @@ from engine.questions.hearing import hear
 from engine.questions.rules import State
 from engine.questions.store import Message, Question, Questions
 from workers import asking
-from workers.asking import staff_of, wake_next_wave
+from workers.asking import wake_next_wave
+from workers.gathering import staff_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

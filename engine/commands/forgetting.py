@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from engine import forgetting
 from engine.chatwork.compose import message_link
+from engine.members.directory import forget_familiar
 from engine.members.store import Members, forget_member
 from engine.moderation.store import forget_evidence, list_cases
+from engine.questions.decisions import forget_in_decisions
 from engine.questions.forgetting import forget_part, forget_questions, forget_words
 from engine.questions.store import list_questions
 from engine.referrals.store import forget_claim, list_referrals
@@ -65,8 +67,10 @@ async def forget(office: Office, account_id: int) -> Forgotten:
         "cases_without_words": await forget_evidence(db, clock, lambda case: case.account_id == account_id),
         "others_questions": await forget_part(db, clock, account_id),
         "questions": await forget_questions(db, clock, lambda question: question.account_id == account_id),
+        "decisions": await forget_in_decisions(db, clock, account_id),
         "referral_codes": await forget_claim(db, clock, account_id),
         "profile": await forget_member(db, clock, account_id),
+        "habits_and_knowledge": await forget_familiar(db, clock, account_id),
     }
     stays = [Stays(f"case {case.id} ({case.state})", AUDIT) for case in cases]
     stays += await _stays(office, account_id)

@@ -28,6 +28,10 @@ class Profile:
     emptied: frozenset[str] = frozenset()
 
 
+UNKNOWN: Final = Profile()
+"""Of somebody who told nothing."""
+
+
 def _table(text: str) -> dict[str, str]:
     """Read `canonical=variant,variant …` into a map from every spelling to its canonical name."""
     rows = (row.partition("=") for row in text.split())
@@ -162,6 +166,17 @@ def difference(a: Profile, b: Profile) -> int:
     (ours, *mine), (theirs, *yours) = attributes(a), attributes(b)
     apart = bool(ours and theirs and not set(ours) & set(theirs))
     return apart + sum(x is not None and y is not None and x != y for x, y in zip(mine, yours, strict=True))
+
+
+ATTRIBUTES: Final = 4
+"""How many attributes two members are compared by."""
+
+
+def likeness(a: Profile, b: Profile) -> int:
+    """Count the attributes known of both that are the same; see `difference`."""
+    (ours, *mine), (theirs, *yours) = attributes(a), attributes(b)
+    shared = bool(ours and theirs and set(ours) & set(theirs))
+    return shared + sum(x is not None and x == y for x, y in zip(mine, yours, strict=True))
 
 
 _FIELDS = ("specialties", "region", "age_band", "form", "opened")

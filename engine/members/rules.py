@@ -69,6 +69,16 @@ def responsiveness(tally: Tally) -> float | None:
     return min(1.0, tally.responses / tally.asks) if tally.asks > 0 else None
 
 
+EXPECTED, DOUBT = 0.4, 2.0
+"""Who was never asked is taken for somebody who answers four times in ten, with the weight of two invitations."""
+
+
+def willingness(tally: Tally) -> float:
+    """The chance that they answer when asked, 0 to 1: what they showed, shrunk to what one may expect of anybody."""
+    responses = min(tally.responses, tally.asks)
+    return (responses + EXPECTED * DOUBT) / (tally.asks + DOUBT)
+
+
 def typical_delay(tally: Tally) -> float | None:
     """Geometric mean of the seconds to respond; None if they never responded."""
     return math.expm1(tally.log_delay / tally.responses) if tally.responses > 0 else None

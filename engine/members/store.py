@@ -3,6 +3,7 @@
 {c}:member:<account>                record  a person: name, pause, when they joined
 {c}:members                         zset    account ids by first sight
 {c}:roster:<room>                   record  who is in a room, as last listed
+{c}:in:<room>                       zset    those of them who may write, by their place on the ring (`directory.py`)
 {c}:invited:<account>               record  times of the engine's invitations in the last week
 {c}:tally:<account>                 record  what the score counts
 {c}:counted:<event>                 record  that an event counted (expires after a month)
@@ -18,9 +19,10 @@ from engine.clock import DAY
 from engine.commit import Commit, Database, Record
 from engine.erasure import keys_of
 from engine.members.rules import Tally
+from engine.questions.pool import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from engine.clock import Clock
 
@@ -38,16 +40,18 @@ class Member(Record):
 
 
 class Roster(Record):
-    """A room's member list: account id -> role."""
+    """A room's member list: account id -> role. `is_drawn_from` once the room's ring holds it, too."""
 
     room_id: int
     roles: dict[int, str]
+    is_drawn_from: bool = False
 
 
 class Invited(Record):
-    """When the engine asked somebody."""
+    """When the engine asked somebody, and how many times until now: each time in other words."""
 
     at: tuple[float, ...] = ()
+    times: int = 0
 
 
 class TallyRecord(Record):
@@ -90,9 +94,15 @@ class Members:
         """A room's list, to be changed; None before the first look."""
         return await self._commit.read(self._keys("roster", room_id), Roster)
 
-    def put_roster(self, roster: Roster) -> None:
-        """Write a room's list."""
-        self._commit.write(self._keys("roster", roster.room_id), roster)
+    def put_roster(self, room_id: int, known: Roster | None, roles: dict[int, str]) -> None:
+        """Write a room's list, of which `known` was read; and the ring from which its members are drawn."""
+        self._commit.write(self._keys("roster", room_id), Roster(room_id=room_id, roles=roles, is_drawn_from=True))
+        before = _drawable(known.roles) if known and known.is_drawn_from else set()
+        after = _drawable(roles)
+        for account_id in sorted(before - after):
+            self._commit.unrank(self._keys("in", room_id), str(account_id))
+        for account_id in sorted(after - before):
+            self._commit.rank(self._keys("in", room_id), str(account_id), place(account_id))
 
     async def in_rooms(self, room_ids: Iterable[int]) -> dict[int, str]:
         """Everybody in any of these rooms with their (last named) role; to look at."""
@@ -121,22 +131,43 @@ class Members:
         found = await self._commit.read(self._keys("invited", account_id), Invited)
         return found.at if found else ()
 
-    async def invite(self, account_id: int) -> None:
-        """Count an invitation now; two processes that invite the same person at once conflict, and one runs again."""
-        recent = tuple(at for at in await self.invited(account_id) if at > self._commit.now - WEEK)
-        self._commit.write(self._keys("invited", account_id), Invited(at=(*recent, self._commit.now)), ttl=WEEK)
+    async def invite(self, account_id: int) -> int:
+        """Count an invitation now; two processes that invite the same person at once conflict, and one runs again.
+
+        Returns how many there were before it, as far as that is remembered.
+        """
+        known = await self._commit.read(self._keys("invited", account_id), Invited) or Invited()
+        recent = tuple(at for at in known.at if at > self._commit.now - WEEK)
+        invited = Invited(at=(*recent, self._commit.now), times=known.times + 1)
+        self._commit.write(self._keys("invited", account_id), invited, ttl=WEEK)
+        return known.times
 
     async def take_back_invitation(self, account_id: int, at: float) -> None:
         """An invitation was not posted after all: it does not count against the caps."""
         key = self._keys("invited", account_id)
         invited = await self._commit.read(key, Invited)
         if invited is not None:
-            self._commit.write(key, Invited(at=tuple(time for time in invited.at if time != at)), ttl=WEEK)
+            left = tuple(time for time in invited.at if time != at)
+            self._commit.write(key, invited.model_copy(update={"at": left}), ttl=WEEK)
+
+    async def date_invitation(self, account_id: int, decided: Collection[float]) -> None:
+        """An invitation decided at one of these times is made now; it counts once, from now on."""
+        known = await self._commit.read(self._keys("invited", account_id), Invited) or Invited(times=1)
+        recent = tuple(at for at in known.at if at > self._commit.now - WEEK and at not in decided)
+        dated = known.model_copy(update={"at": (*recent, self._commit.now)})
+        self._commit.write(self._keys("invited", account_id), dated, ttl=WEEK)
 
     async def name_of(self, account_id: int) -> str:
         """A member's name, to address them; empty for somebody never listed."""
         member = (await self.look_up([account_id])).get(account_id)
         return member.name if member else ""
+
+    async def tallies(self, account_ids: Iterable[int]) -> dict[int, Tally]:
+        """What the score counted so far by account id, to look at."""
+        ids = list(account_ids)
+        found = await self._db.read_many([self._keys("tally", account_id) for account_id in ids], TallyRecord)
+        nothing = Tally(at=self._commit.now)
+        return {account_id: known.tally if known else nothing for account_id, known in zip(ids, found, strict=True)}
 
     async def tally(self, account_id: int) -> Tally:
         """What the score counted so far."""
@@ -162,6 +193,11 @@ class Members:
     def put_opportunity(self, question_id: str, account_id: int, opportunity: Opportunity) -> None:
         """Write an opportunity that `opportunity` looked for."""
         self._commit.write(self._keys("opportunity", question_id, account_id), opportunity, ttl=MONTH)
+
+
+def _drawable(roles: Mapping[int, str]) -> set[int]:
+    """Who may write in a room."""
+    return {account_id for account_id, role in roles.items() if role != "readonly"}
 
 
 async def forget_member(db: Database, clock: Clock, account_id: int) -> int:

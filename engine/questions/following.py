@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from engine.questions.store import Question
 
 
+DUE = ("ask", "replace")
+"""What the nudge worker may still have to do about a question, by its number."""
+
+
 async def begin(said: MessageCreated | MessageUpdated, reason: str, commit: Commit) -> Question:
     """A message is a question now; it must have been looked up by `Questions.of_message` in this commit."""
     question = await Questions(commit).add(said.room_id, said.message_id, said.account_id, said.sent_at, reason)
@@ -37,8 +41,8 @@ async def begin(said: MessageCreated | MessageUpdated, reason: str, commit: Comm
     return question
 
 
-def invitation(question: Question, account_id: int, body: str, decided_at: float) -> Intent:
-    """What asks one member by name."""
+def invitation(question: Question, account_id: int, body: str, salutation: str, decided_at: float) -> Intent:
+    """What asks one member: in their direct chat if there is one, else by name in the room."""
     return Intent(
         id=f"ask-{question.id}-{account_id}",
         worker="nudge",
@@ -46,7 +50,7 @@ def invitation(question: Question, account_id: int, body: str, decided_at: float
         lane=Lane.NUDGE,
         subject=question.id,
         person=account_id,
-        content=ChatContent(room_id=question.room_id, body=body),
+        content=ChatContent(room_id=question.room_id, body=body, privately_to=account_id, salutation=salutation),
         created_at=decided_at,
         then=(MemberAsked(question_id=question.id, account_id=account_id),),
     )
@@ -74,7 +78,7 @@ def answer_to(said: MessageCreated | MessageUpdated, body: str, name: str, now: 
 async def recall_invitation(question: Question, account_id: int, said: MessageCreated, commit: Commit) -> str:
     """An invitation stands in the room that is not known here: the member was asked. Returns the outcome."""
     Questions(commit).put(question.with_ask(account_id, said.sent_at))
-    intent = invitation(question, account_id, said.body, said.sent_at)
+    intent = invitation(question, account_id, said.body, "", said.sent_at)
     key = intent_key(commit.db.keys, intent.id)
     if await commit.read(key, Intent) is None:
         sent = {
@@ -98,7 +102,7 @@ def record_answer(question: Question, account_id: int, message_id: str, at: int,
     answer = Answer(account_id=account_id, message_id=message_id, at=at)
     state = State.ANSWERED if question.state is State.OPEN else question.state
     Questions(commit).put(question.model_copy(update={"answers": (*question.answers, answer), "state": state}))
-    commit.sleep("nudge", "ask", question.id)
+    let_rest(question.id, commit)
     was_asked = account_id in known.asked
     commit.publish(
         QuestionAnswered(
@@ -122,23 +126,29 @@ def record_pass(question: Question, account_id: int, at: int, commit: Commit) ->
     commit.publish(AskPassed(question_id=question.id, account_id=account_id, passed_at=at))
     commit.fact("ask_passed", question_id=question.id, account_id=account_id)
     if question.state is State.OPEN:
-        commit.wake("nudge", "ask", question.id, commit.now)
+        commit.wake("nudge", "replace", question.id, commit.now)
     return f"passed: {question.id}"
 
 
 def close_thanked(question: Question, account_id: int, at: int, commit: Commit) -> str:
     """The asker is content: thanks to everybody who helped. Returns the outcome."""
     Questions(commit).put(question.model_copy(update={"state": State.THANKED}))
-    commit.sleep("nudge", "ask", question.id)
+    let_rest(question.id, commit)
     helpers = tuple(sorted({answer.account_id for answer in question.answers}))
     commit.publish(ThanksGiven(question_id=question.id, account_id=account_id, helpers=helpers, thanked_at=at))
     commit.fact("question_thanked", question_id=question.id, helpers=len(helpers))
     return f"thanked: {question.id}"
 
 
+def let_rest(question_id: str, commit: Commit) -> None:
+    """Nobody is to be asked about it any more."""
+    for job in DUE:
+        commit.sleep("nudge", job, question_id)
+
+
 def withdraw(question: Question, commit: Commit) -> str:
     """It is no question after all. Returns the outcome."""
     Questions(commit).put(question.model_copy(update={"state": State.WITHDRAWN}))
-    commit.sleep("nudge", "ask", question.id)
+    let_rest(question.id, commit)
     commit.fact("question_withdrawn", question_id=question.id)
     return f"withdrawn: {question.id}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.chatwork.redaction import without_quotes_of
 from engine.erasure import Records
+from engine.questions.following import let_rest
 from engine.questions.store import FOR_GOOD, Message, Question
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ async def forget_questions(db: Database, clock: Clock, wanted: Callable[[Questio
         commit.erase(db.keys("question_of", question.room_id, question.message_id))
         commit.unrank(db.keys("questions"), question.id)
         commit.unrank(db.keys("questions_in", question.room_id), question.id)
-        commit.sleep("nudge", "ask", question.id)
+        commit.erase(db.keys("decisions", question.id))
+        let_rest(question.id, commit)
 
     return await Records(db, clock).change("question", Question, gone, indexes)
 

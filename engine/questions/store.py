@@ -56,6 +56,8 @@ class Question(Record):
     answers: tuple[Answer, ...] = ()
     asks: tuple[Ask, ...] = ()
     reason: str = ""
+    waves: int = 0  # waves that were decided
+    first_after: float | None = None  # active seconds until the first wave is due; None: as the settings say
 
     def asks_of(self, account_id: int) -> tuple[Ask, ...]:
         """The invitation of a member, if there is one."""

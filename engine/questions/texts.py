@@ -7,10 +7,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.chatwork.compose import doctor, escape, message_link, to
+from engine.questions.reasons import Why
 from engine.questions.resting import FOR_GOOD
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from zoneinfo import ZoneInfo
+
+    from engine.questions.reasons import Because
 
 LINE_LIMIT = 60
 """Characters of the question quoted in an invitation."""
@@ -22,22 +26,47 @@ def one_line(text: str) -> str:
     return line if len(line) <= LINE_LIMIT else line[: LINE_LIMIT - 1] + "…"
 
 
-REQUEST = "お忙しいところ失礼いたします。よろしければ、こちらのご質問にお知恵を貸していただけないでしょうか。"
+REQUESTS = (
+    "お忙しいところ失礼いたします。よろしければ、こちらのご質問にお知恵を貸していただけないでしょうか。",
+    "診療の合間に恐れ入ります。こちらのご質問について、お考えを聞かせていただけますと幸いです。",
+    "いつもありがとうございます。もしお手すきでしたら、こちらのご質問にひとこといただけないでしょうか。",
+)
+"""Ways to begin; nobody reads the same one twice in a row."""
+
+ENDINGS = (
+    "ひとことでも、ご経験談でも助かります。ご質問のメッセージに返信していただければ届きます。",
+    "「うちはこうしています」というひとことで十分です。ご質問のメッセージに返信していただければ届きます。",
+    "途中まででも、うまくいかなかったお話でも助かります。ご質問のメッセージに返信していただければ届きます。",
+)
+
+REASONS: Mapping[Why, str] = {
+    Why.STORY: "以前「{word}」についてお話しくださっていたので、お声がけしました。",
+    Why.KNOWS: "以前「{word}」のご質問に答えてくださったので、お声がけしました。",
+    Why.COLLEAGUE: "同じ{word}の先生のお話をうかがえればと思い、お声がけしました。",
+    Why.DIFFERENT: "ちがうお立場の先生のお話もうかがえればと思い、お声がけしました。",
+    Why.FRESH: "いろいろな先生のお話をうかがえればと思い、お声がけしました。",
+}
 
 _INVITATION = re.compile(
-    rf"\[To:(\d{{1,18}})\][^\n]*\n{REQUEST}\n[^\n]*\n{re.escape(message_link(0, '')[:-2])}(\d{{1,18}})-(\d{{1,20}})\n"
+    rf"\[To:(\d{{1,18}})\][^\n]*\n(?:{'|'.join(REQUESTS)})\n(?:[^\n]*\n){{1,2}}"
+    rf"{re.escape(message_link(0, '')[:-2])}(\d{{1,18}})-(\d{{1,20}})\n"
 )
 
 
-def invitation(account_id: int, name: str, room_id: int, message_id: str, question: str) -> str:
-    """Ask one member by name, with a link and a line of the question."""
+def salutation(account_id: int, name: str) -> str:
+    """Address one member by name; it stands above an invitation in the room, not in a direct chat."""
+    return to(account_id, doctor(name))
+
+
+def invitation(room_id: int, message_id: str, question: str, because: Because, times: int) -> str:
+    """Ask for an answer, with the reason, a line of the question and a link; `times` the person was asked before."""
     return (
-        f"{to(account_id, doctor(name))}\n"
-        f"{REQUEST}\n"
+        f"{REQUESTS[times % len(REQUESTS)]}\n"
+        f"{REASONS[because.why].format(word=escape(because.word))}\n"
         f"「{escape(one_line(question))}」\n"
         f"{message_link(room_id, message_id)}\n"
-        "ひとことでも、ご経験談でも助かります。ご質問のメッセージに返信していただければ届きます。\n"
-        "今回は難しいようでしたら「パス」とだけお書きください。どうぞご無理なさらず。"
+        f"{ENDINGS[times % len(ENDINGS)]}\n"
+        "今回は難しいようでしたら、このメッセージに「パス」と返信してください。どうぞご無理なさらず。"
     )
 
 

@@ -12,7 +12,8 @@ from engine.dead import list_dead
 from engine.errors import Permanent, Transient
 from engine.moderation.texts import card, read_card
 from engine.outbox import Drop, Kind, State
-from engine.questions.texts import invitation, read_invitation
+from engine.questions.reasons import Because, Why
+from engine.questions.texts import invitation, read_invitation, salutation
 from tests.test_sender import ROOM, Desk
 
 if TYPE_CHECKING:
@@ -175,7 +176,12 @@ async def test_without_a_restore_no_room_is_read(db: Database, clock: FakeClock)
     assert await desk.deliver() == "sent"
 
 
-WORDS = invitation(102, "井上", 567890123, "1900000000000000001", "紹介状の書き方を\n教えてください。")
+def invited(account_id: int, name: str, question: str, times: int = 0) -> str:
+    words = invitation(567890123, "1900000000000000001", question, Because(Why.STORY, "承継"), times)
+    return f"{salutation(account_id, name)}\n{words}"
+
+
+WORDS = invited(102, "井上", "紹介状の書き方を\n教えてください。")
 
 
 @pytest.mark.parametrize(
@@ -188,8 +194,9 @@ WORDS = invitation(102, "井上", 567890123, "1900000000000000001", "紹介状�
     ],
 )
 def test_an_invitation_says_whom_it_asked_for_what(account_id: int, name: str, question: str) -> None:
-    body = invitation(account_id, name, 567890123, "1900000000000000001", question)
-    assert read_invitation(body) == (account_id, 567890123, "1900000000000000001")
+    for times in range(5):
+        body = invited(account_id, name, question, times)
+        assert read_invitation(body) == (account_id, 567890123, "1900000000000000001")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from engine.chatwork.simulator.server import listening
 from engine.chatwork.simulator.world import World
 from engine.errors import Ignored, Permanent, Transient
 from engine.members.rules import Unsafe, rewritten
-from engine.members.store import Members, Roster
+from engine.members.store import Members
 from engine.members.writing import MemberList, Written, thrown_out
 from engine.ports import PostedMessage
 
@@ -295,7 +295,7 @@ async def test_a_list_cut_off_on_its_way_is_never_written_back(stage: Room200, d
     commit = db.commit(stage.clock.now())
     await Members(commit).roster(stage.room.room_id)
     roles = {who: role.value for who, role in stage.room.members.items()}
-    Members(commit).put_roster(Roster(room_id=stage.room.room_id, roles=roles))
+    Members(commit).put_roster(stage.room.room_id, None, roles)
     await db.apply(commit)
     hidden = {stage.people[name].account_id for name in ("井上", "上田")}
     everybody = dict(stage.room.members)

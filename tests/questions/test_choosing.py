@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.clock import DAY, HOUR, Epoch
+from engine.members.profiles import Profile
 from engine.questions.choosing import (
     SPACING,
     TOO_LATE,
     WEEK,
+    Asker,
     Candidate,
     Caps,
+    Wave,
     choose,
     left_out,
     may_still_ask,
     next_free,
+    score,
+    wave_of,
 )
 from engine.questions.rules import Known, State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
 
 ASKER, COLLEAGUE, THIRD, ENGINE = 101, 102, 103, 900
 NOW = Epoch(1_800_000_000.0)
 CAPS = Caps(per_day=1, per_week=3)
+ONE = Wave(0.9, 1, CAPS)
+NOBODY_KNOWN = Asker()
 
 FIRST = Known(question_id="q1", message_id="11", asker=ASKER, asked_at=1, state=State.OPEN)
 SECOND = Known(question_id="q2", message_id="12", asker=ASKER, asked_at=2, state=State.OPEN)
@@ -74,39 +88,144 @@ def test_who_is_left_out(candidate: Candidate, question: Known, reason: str | No
 )
 def test_a_cap_of_nothing_asks_nobody(caps: Caps, reason: str) -> None:
     assert left_out(member(), FIRST, caps, NOW) == reason
-    assert choose(FIRST, [member()], caps, NOW) is None
+    assert choose(FIRST, Asker(), [member()], Wave(0.9, 3, caps), NOW) == []
+
+
+def chosen(
+    candidates: Sequence[Candidate], wave: Wave = ONE, asker: Asker = NOBODY_KNOWN, question: Known = FIRST
+) -> list[int]:
+    return [each.account_id for each in choose(question, asker, candidates, wave, NOW)]
 
 
 def test_nobody_is_chosen_from_nobody() -> None:
-    assert choose(FIRST, [], CAPS, NOW) is None
+    assert chosen([]) == []
 
 
 def test_nobody_is_chosen_where_everybody_is_left_out() -> None:
-    candidates = [member(account_id=ASKER), member(NOW - 1), member(account_id=THIRD, paused=NOW + DAY)]
-    assert choose(FIRST, candidates, CAPS, NOW) is None
+    assert chosen([member(account_id=ASKER), member(NOW - 1), member(account_id=THIRD, paused=NOW + DAY)]) == []
 
 
-def test_the_one_asked_least_this_week_is_chosen() -> None:
-    often, seldom = member(NOW - 5 * DAY, NOW - 3 * DAY), member(NOW - 2 * DAY, account_id=THIRD)
-    assert choose(FIRST, [often, seldom], CAPS, NOW) == seldom
-    assert choose(FIRST, [seldom, often], CAPS, NOW) == seldom
+def test_who_stands_in_a_case_with_the_asker_is_not_asked() -> None:
+    """Whoever was warned about how they spoke to somebody is not sent to them again."""
+    assert left_out(replace(member(), at_odds=True), FIRST, CAPS, NOW) == "a case with the asker"
+
+
+BETTER: list[tuple[str, Candidate, Candidate]] = [
+    ("the one asked less this week", member(NOW - 2 * DAY), member(NOW - 5 * DAY, NOW - 3 * DAY, account_id=THIRD)),
+    ("the one who answers more", Candidate(1, willingness=0.6), Candidate(2, willingness=0.4)),
+    ("the one who knows more about it", Candidate(1, relevance=0.6), Candidate(2, relevance=0.4)),
+    ("the one who is there now", Candidate(1, availability=0.6), Candidate(2, availability=0.4)),
+    ("one who was never asked before one just as good", Candidate(1), Candidate(2, times_asked=3)),
+]
+
+
+@pytest.mark.parametrize(("better", "worse"), [pytest.param(*row, id=sentence) for sentence, *row in BETTER])
+def test_who_is_chosen_first(better: Candidate, worse: Candidate) -> None:
+    assert chosen([better, worse]) == chosen([worse, better]) == [better.account_id]
 
 
 def test_what_was_long_ago_counts_for_nobody() -> None:
     """Equals are drawn by lot, whatever happened before this week."""
     plain = [member(account_id=number) for number in range(1, 20)]
     long_ago = [replace(candidate, asked_at=(NOW - WEEK,) * candidate.account_id) for candidate in plain]
-    first, second = choose(FIRST, plain, CAPS, NOW), choose(FIRST, long_ago, CAPS, NOW)
-    assert first
-    assert second
-    assert first.account_id == second.account_id
+    assert chosen(plain) == chosen(long_ago)
 
 
 def test_the_lot_is_different_for_each_question() -> None:
     """Different members are asked, not always the first of the list."""
     candidates = [member(account_id=number) for number in range(1, 6)]
-    chosen = {choose(replace(FIRST, question_id=f"q{n}"), candidates, CAPS, NOW) for n in range(60)}
-    assert chosen == set(candidates)
+    drawn = {chosen(candidates, question=replace(FIRST, question_id=f"q{n}"))[0] for n in range(60)}
+    assert drawn == {1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize(
+    ("willingness", "wave", "count"),
+    [
+        pytest.param(0.7, Wave(0.6, 3, CAPS), 1, id="one who surely answers is enough"),
+        pytest.param(0.6, Wave(0.6, 3, CAPS), 1, id="the target just reached is reached"),
+        pytest.param(0.4, Wave(0.6, 3, CAPS), 2, id="two in ten chances of silence together"),
+        pytest.param(0.4, Wave(0.8, 3, CAPS), 3, id="the second wave asks more"),
+        pytest.param(0.1, Wave(0.95, 3, CAPS), 3, id="never more than three"),
+        pytest.param(0.1, Wave(0.95, 1, CAPS), 1, id="never more than the settings allow"),
+        pytest.param(0.0, Wave(0.6, 3, CAPS), 3, id="people who never answered are asked all the same"),
+    ],
+)
+def test_a_wave_is_as_small_as_will_do(willingness: float, wave: Wave, count: int) -> None:
+    assert len(chosen([Candidate(number, willingness=willingness) for number in range(1, 9)], wave)) == count
+
+
+def test_later_waves_aim_higher() -> None:
+    assert [wave_of(number, 3, CAPS).target for number in range(5)] == [0.60, 0.80, 0.95, 0.95, 0.95]
+
+
+EYE_TOKYO = Profile(("眼科",), "東京都", "40代", "新規開業")
+EYE_OSAKA = Profile(("眼科",), "大阪府", "40代", "新規開業")
+SKIN_SAPPORO = Profile(("皮膚科",), "北海道", "60代", "承継")
+
+
+def test_the_second_person_is_unlike_the_first() -> None:
+    """Another "normal" is worth more than a little more of the same."""
+    first, alike = Candidate(1, profile=EYE_TOKYO, willingness=0.4), Candidate(2, profile=EYE_OSAKA, willingness=0.39)
+    other = Candidate(3, profile=SKIN_SAPPORO, willingness=0.3)
+    assert chosen([first, alike, other], Wave(0.5, 2, CAPS)) == [1, 3]
+
+
+def test_being_unlike_does_not_outweigh_being_no_help() -> None:
+    first, alike = Candidate(1, profile=EYE_TOKYO, willingness=0.5), Candidate(2, profile=EYE_OSAKA, willingness=0.5)
+    other = Candidate(3, profile=SKIN_SAPPORO, willingness=0.0, times_asked=50)
+    assert chosen([first, alike, other], Wave(0.7, 2, CAPS), Asker(Profile())) in ([1, 2], [2, 1])
+
+
+def test_the_first_may_be_of_the_askers_own_specialty() -> None:
+    near = Candidate(1, profile=EYE_TOKYO, willingness=0.5)
+    far = Candidate(2, profile=SKIN_SAPPORO, willingness=0.4)
+    assert chosen([near, far], ONE, Asker(EYE_OSAKA)) == [1]
+
+
+def test_the_second_differs_from_the_asker_in_two_things_though_others_are_better() -> None:
+    near = [Candidate(number, profile=EYE_TOKYO, willingness=0.5) for number in (1, 2)]
+    far = Candidate(3, profile=SKIN_SAPPORO, willingness=0.1)
+    assert chosen([*near, far], Wave(0.9, 2, CAPS), Asker(EYE_OSAKA))[1] == 3
+    in_a_wave_before = Asker(EYE_OSAKA, earlier=(EYE_TOKYO,))
+    assert chosen([*near, far], ONE, in_a_wave_before) == [3]
+
+
+def test_where_nobody_is_known_to_differ_somebody_is_asked_all_the_same() -> None:
+    assert len(chosen([Candidate(1), Candidate(2)], Wave(0.9, 2, CAPS), Asker(EYE_OSAKA))) == 2
+
+
+PEOPLE = st.builds(
+    Candidate,
+    account_id=st.integers(100, 130),
+    asked_at=st.lists(st.floats(NOW - 2 * WEEK, NOW), max_size=4).map(tuple),
+    paused_until=st.sampled_from([0.0, NOW + 1]),
+    may_be_asked=st.booleans(),
+    at_odds=st.booleans(),
+    profile=st.sampled_from([Profile(), EYE_TOKYO, EYE_OSAKA, SKIN_SAPPORO]),
+    willingness=st.floats(0, 1),
+    relevance=st.floats(0, 1),
+    availability=st.floats(0, 1),
+    times_asked=st.floats(0, 9),
+)
+
+
+@given(
+    people=st.lists(PEOPLE, max_size=12, unique_by=lambda each: each.account_id),
+    shuffled=st.randoms(),
+    wave=st.builds(Wave, st.floats(0, 1), st.integers(1, 3), st.just(CAPS)),
+    asked=st.frozensets(st.integers(100, 130)),
+)
+def test_whoever_is_chosen_may_be_asked_and_the_order_of_looking_does_not_matter(
+    people: list[Candidate], shuffled: Random, wave: Wave, asked: frozenset[int]
+) -> None:
+    question = replace(FIRST, asked=asked)
+    found = choose(question, Asker(EYE_TOKYO), people, wave, NOW)
+    assert len(found) <= wave.most
+    assert len({each.account_id for each in found}) == len(found)
+    assert [left_out(each, question, CAPS, NOW) for each in found] == [None] * len(found)
+    assert all(0 <= score(each, CAPS, NOW) <= 1.1 + 1e-9 for each in found)
+    shuffled.shuffle(people)
+    assert choose(question, Asker(EYE_TOKYO), people, wave, NOW) == found
 
 
 @pytest.mark.parametrize(

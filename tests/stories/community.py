@@ -68,6 +68,7 @@ SETTINGS: dict[str, Any] = {
         {"room_id": VENDOR_ROOM, "role": "vendor"},
     ],
     "active_hours": {"holidays": "none"},
+    "nudge": {"max_per_wave": 1},  # most stories are about one colleague; how large a wave is has stories of its own
 }
 
 

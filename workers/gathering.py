@@ -1,0 +1,142 @@
+"""Looks for people who might be asked about a question: a small pool, and what is known of those in it. Only reads."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.members.directory import Directory
+from engine.members.habits import availability, hour_of_week
+from engine.members.rules import faded, willingness
+from engine.members.store import Members
+from engine.questions import pool
+from engine.questions.choosing import Asker, Candidate
+from engine.questions.reasons import Because, because
+from engine.questions.topics import knowledge, named, rarity, relevance, topics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from engine.clock import Epoch
+    from engine.commit import Commit
+    from engine.members.directory import Familiar
+    from engine.members.profiles import Profile
+    from engine.questions.store import Question
+    from workers.runtime import Deps
+
+
+async def staff_of(commit: Commit, deps: Deps) -> tuple[set[int], set[int]]:
+    """Admins and vendors."""
+    return await Members(commit).staff(deps.community.rooms_of("admin"), deps.community.rooms_of("vendor"))
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a question is about: its text, how rare each of its nouns is, and who answered about them how often."""
+
+    text: str
+    rarities: Mapping[str, float]
+    knowers: Mapping[int, Mapping[str, float]]
+
+    def knowledge(self, account_id: int) -> float:
+        """How much of it somebody has answered about, 0 to 1."""
+        return knowledge(self.knowers.get(account_id, {}), self.rarities)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Everybody who was looked at."""
+
+    subject: Subject
+    asker: Asker
+    candidates: Sequence[Candidate]
+    names: Mapping[int, str]
+    habits: Mapping[int, Mapping[int, float]]
+    everybody: Mapping[int, float]
+
+    def reason(self, person: Candidate) -> Because:
+        """Why somebody is asked, as they may read it."""
+        answered = self.subject.knowers.get(person.account_id, {})
+        return because(person.profile, self.asker.profile, self.subject.text, answered, self.subject.rarities)
+
+    def availability(self, account_id: int, moment: Epoch, deps: Deps) -> float:
+        """How likely somebody is there at a moment, 0 to 1."""
+        hour = hour_of_week(moment, deps.hours.zone)
+        return availability(self.habits.get(account_id, {}), self.everybody, hour, moment)
+
+
+async def gather(question: Question, text: str, commit: Commit, deps: Deps) -> Gathered:
+    """The pool of a question's next wave."""
+    directory, members = Directory(commit), Members(commit)
+    subject = await _subject(text, directory, commit.now)
+    earlier = [ask.account_id for ask in question.asks]
+    known = await directory.look_up([question.account_id, *earlier], question.room_id)
+    asker = Asker(known[question.account_id].profile, tuple(known[each].profile for each in earlier))
+    drawn = await _draw(question, asker.profile, subject, directory)
+    familiar = await directory.look_up(drawn, question.room_id)
+    people = await members.look_up(drawn)
+    everybody = await directory.everybody()
+    return Gathered(
+        subject=subject,
+        asker=asker,
+        candidates=await _candidates(subject, familiar, everybody, commit, deps),
+        names={account_id: person.name for account_id, person in people.items()},
+        habits={account_id: each.habits for account_id, each in familiar.items()},
+        everybody=everybody,
+    )
+
+
+async def _subject(text: str, directory: Directory, now: Epoch) -> Subject:
+    nouns = topics(text)
+    counts, questions = await directory.rarities(nouns)
+    rarities = {noun: rarity(count, questions) for noun, count in counts.items()}
+    return Subject(text, rarities, await directory.knowers(nouns, pool.TOPIC, now))
+
+
+async def _draw(question: Question, asker: Profile, subject: Subject, directory: Directory) -> list[int]:
+    """At most 64 people: who answered about it, colleagues, neighbours, and anybody."""
+    knowers = heapq.nlargest(pool.TOPIC, subject.knowers, key=lambda each: (subject.knowledge(each), each))
+    specialties = asker.specialties[: pool.SPECIALTY]
+    wanted: list[tuple[Sequence[str | int], int]] = [
+        *((("who", "specialty", each), pool.SPECIALTY // len(specialties)) for each in specialties),
+        *((("who", "region", each), pool.REGION) for each in (asker.region,) if each),
+        (("in", question.room_id), pool.ANYBODY),
+    ]
+    drawn = await directory.draw(wanted, pool.beginning(question.id, question.waves))
+    return list(dict.fromkeys(itertools.chain(knowers, *drawn)))
+
+
+async def _candidates(
+    subject: Subject,
+    familiar: Mapping[int, Familiar],
+    everybody: Mapping[int, float],
+    commit: Commit,
+    deps: Deps,
+) -> list[Candidate]:
+    members = Members(commit)
+    people = await members.look_up(familiar)
+    invited = await members.invitations(people)
+    tallies = await members.tallies(people)
+    hour = hour_of_week(commit.now, deps.hours.zone)
+    staff = set[int].union(*await staff_of(commit, deps), {deps.own_account_id})
+    candidates = []
+    for account_id, person in people.items():
+        known = familiar[account_id]
+        tally = faded(tallies[account_id], commit.now, deps.community.score.half_life)
+        is_named = named(known.profile, subject.text) is not None
+        candidates.append(
+            Candidate(
+                account_id=account_id,
+                asked_at=invited[account_id],
+                paused_until=person.paused_until,
+                may_be_asked=known.is_here and account_id not in staff,
+                profile=known.profile,
+                willingness=willingness(tally),
+                relevance=relevance(subject.knowledge(account_id), is_named=is_named),
+                availability=availability(known.habits, everybody, hour, commit.now),
+                times_asked=tally.asks,
+            )
+        )
+    return candidates
