@@ -13,6 +13,7 @@ from engine.events import (
     MessageDeleted,
     MessageUpdated,
     QuestionAnswered,
+    QuestionAsked,
     ReferralJoined,
     ReferralReceived,
     ThanksGiven,
@@ -25,11 +26,23 @@ WORKERS = ("nudge", "score", "referral", "moderation", "keeper")
 """Every worker is a process, a consumer group, an arq queue, and a module `workers/<name>.py`."""
 
 ROUTES: Mapping[type[Event], Mapping[str, str]] = {
-    MessageCreated: {"nudge": "on_message", "referral": "on_message", "moderation": "on_message", "keeper": "on_hint"},
-    MessageUpdated: {"nudge": "on_edit", "referral": "on_message", "moderation": "on_message"},
+    MessageCreated: {
+        "nudge": "on_message",
+        "score": "on_message",
+        "referral": "on_message",
+        "moderation": "on_message",
+        "keeper": "on_hint",
+    },
+    MessageUpdated: {
+        "nudge": "on_edit",
+        "score": "on_message",
+        "referral": "on_message",
+        "moderation": "on_message",
+    },
     MessageDeleted: {"nudge": "on_deletion"},
     MemberJoined: {"referral": "on_member_joined"},
     MemberAsked: {"score": "on_member_asked"},
+    QuestionAsked: {"score": "on_question_asked"},
     AskPassed: {"score": "on_ask_passed"},
     QuestionAnswered: {"score": "on_question_answered"},
     ThanksGiven: {"score": "on_thanks_given"},

@@ -85,7 +85,7 @@ def test_every_handler_of_every_worker_is_reached_by_a_route() -> None:
 
 
 def test_every_event_is_told_to_somebody_or_is_for_the_record() -> None:
-    for_the_record = {"MemberLeft", "QuestionAsked", "StrikeIssued"}
+    for_the_record = {"MemberLeft", "StrikeIssued"}
     assert {kind.__name__ for kind in event_classes() - ROUTES.keys()} == for_the_record
 
 

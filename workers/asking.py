@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from engine.backups.lost import LISTENING, lost_time
 from engine.clock import HOUR, ActiveSeconds, Epoch, after
 from engine.errors import Ignored
-from engine.members.habits import best_hour, hours_from
+from engine.members.habits import hours_from
 from engine.members.store import Members
 from engine.moderation.store import Cases
 from engine.outbox import Drop, Go, Intent, Kind, Later, Verdict, put
@@ -26,7 +26,7 @@ from engine.questions.store import Question, Questions
 from workers.gathering import gather
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from engine.commit import Commit
     from engine.questions.choosing import Candidate, Wave
@@ -104,9 +104,10 @@ async def _ask(question: Question, wave: Wave, because: str, commit: Commit, dep
     if message is None:
         raise Ignored("its text is forgotten")
     text = own_words(message.body)
-    found = await gather(question, text, commit, deps)
+    moments = _moments(question, commit, deps)
+    found = await gather(question, text, moments, commit, deps)
     chosen = await _choose(question, found, wave, commit)
-    invitees = tuple([_invitee(question, each, found, commit, deps) for each in chosen])
+    invitees = tuple(_invitee(each, found, moments, deps) for each in chosen)
     for invitee in invitees:
         question = await _invite(question, invitee, text, found, commit)
     Questions(commit).put(question)
@@ -140,18 +141,18 @@ async def _choose(question: Question, found: Gathered, wave: Wave, commit: Commi
         candidates |= {each.account_id: replace(each, asked_at=fresh[each.account_id]) for each in changed}
 
 
-def _invitee(question: Question, person: Candidate, found: Gathered, commit: Commit, deps: Deps) -> Invitee:
-    """When they are asked, at a good hour of theirs before the next wave, and why."""
-    due = next_wave(question, commit, deps) or after(commit.now, AHEAD)
-    ahead = hours_from(commit.now, min(due, after(commit.now, AHEAD)))
-    chances = {
-        moment: found.availability(person.account_id, moment, deps)
-        for moment in ahead
-        if moment == commit.now or deps.hours.is_active(moment)
-    }
-    moment, because = best_hour(chances), found.reason(person)
-    chance = person.willingness * chances[moment]
-    return Invitee(account_id=person.account_id, why=because.why, word=because.word, at=moment, chance=chance)
+def _moments(question: Question, commit: Commit, deps: Deps) -> list[Epoch]:
+    """When people may be asked: now, and in the active hours before the next wave."""
+    latest = after(commit.now, AHEAD)
+    ahead = hours_from(commit.now, min(next_wave(question, commit, deps) or latest, latest))
+    return [moment for moment in ahead if moment == commit.now or deps.hours.is_active(moment)]
+
+
+def _invitee(person: Candidate, found: Gathered, moments: Sequence[Epoch], deps: Deps) -> Invitee:
+    """At which good hour of theirs somebody is asked, and why they."""
+    moment = found.presences[person.account_id].best(moments, deps.hours.zone)
+    because = found.reason(person)
+    return Invitee(account_id=person.account_id, why=because.why, word=because.word, at=moment, chance=person.chance)
 
 
 async def _invite(question: Question, invitee: Invitee, text: str, found: Gathered, commit: Commit) -> Question:

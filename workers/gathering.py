@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.members.directory import Directory
-from engine.members.habits import availability, hour_of_week
+from engine.members.habits import Presence, presence
 from engine.members.rules import faded, willingness
 from engine.members.store import Members
 from engine.questions import pool
@@ -53,22 +53,16 @@ class Gathered:
     asker: Asker
     candidates: Sequence[Candidate]
     names: Mapping[int, str]
-    habits: Mapping[int, Mapping[int, float]]
-    everybody: Mapping[int, float]
+    presences: Mapping[int, Presence]
 
     def reason(self, person: Candidate) -> Because:
         """Why somebody is asked, as they may read it."""
         answered = self.subject.knowers.get(person.account_id, {})
         return because(person.profile, self.asker.profile, self.subject.text, answered, self.subject.rarities)
 
-    def availability(self, account_id: int, moment: Epoch, deps: Deps) -> float:
-        """How likely somebody is there at a moment, 0 to 1."""
-        hour = hour_of_week(moment, deps.hours.zone)
-        return availability(self.habits.get(account_id, {}), self.everybody, hour, moment)
 
-
-async def gather(question: Question, text: str, commit: Commit, deps: Deps) -> Gathered:
-    """The pool of a question's next wave."""
+async def gather(question: Question, text: str, moments: Sequence[Epoch], commit: Commit, deps: Deps) -> Gathered:
+    """The pool of a question's next wave, whose people may be asked at any of `moments`."""
     directory, members = Directory(commit), Members(commit)
     subject = await _subject(text, directory, commit.now)
     earlier = [ask.account_id for ask in question.asks]
@@ -78,13 +72,16 @@ async def gather(question: Question, text: str, commit: Commit, deps: Deps) -> G
     familiar = await directory.look_up(drawn, question.room_id)
     people = await members.look_up(drawn)
     everybody = await directory.everybody()
+    presences = {each: presence(known.habits, everybody, commit.now) for each, known in familiar.items()}
+    available = {
+        each: known.at(known.best(moments, deps.hours.zone), deps.hours.zone) for each, known in presences.items()
+    }
     return Gathered(
         subject=subject,
         asker=asker,
-        candidates=await _candidates(subject, familiar, everybody, commit, deps),
+        candidates=await _candidates(subject, familiar, available, commit, deps),
         names={account_id: person.name for account_id, person in people.items()},
-        habits={account_id: each.habits for account_id, each in familiar.items()},
-        everybody=everybody,
+        presences=presences,
     )
 
 
@@ -111,7 +108,7 @@ async def _draw(question: Question, asker: Profile, subject: Subject, directory:
 async def _candidates(
     subject: Subject,
     familiar: Mapping[int, Familiar],
-    everybody: Mapping[int, float],
+    available: Mapping[int, float],
     commit: Commit,
     deps: Deps,
 ) -> list[Candidate]:
@@ -119,7 +116,6 @@ async def _candidates(
     people = await members.look_up(familiar)
     invited = await members.invitations(people)
     tallies = await members.tallies(people)
-    hour = hour_of_week(commit.now, deps.hours.zone)
     staff = set[int].union(*await staff_of(commit, deps), {deps.own_account_id})
     candidates = []
     for account_id, person in people.items():
@@ -135,7 +131,7 @@ async def _candidates(
                 profile=known.profile,
                 willingness=willingness(tally),
                 relevance=relevance(subject.knowledge(account_id), is_named=is_named),
-                availability=availability(known.habits, everybody, hour, commit.now),
+                availability=available[account_id],
                 times_asked=tally.asks,
             )
         )

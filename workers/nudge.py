@@ -141,7 +141,7 @@ async def _rest(event: MessageCreated | MessageUpdated, until: float, commit: Co
     else:
         commit.fact("member_resumed", account_id=event.account_id)
         body, outcome = texts.RESUMED, "resumed"
-    await put(commit, following.answer_to(event, body, person.name, commit.now))
+    await put(commit, following.answer_to("nudge", event, body, person.name, commit.now))
     return f"{outcome}: {event.account_id}"
 
 

@@ -69,8 +69,8 @@ def responsiveness(tally: Tally) -> float | None:
     return min(1.0, tally.responses / tally.asks) if tally.asks > 0 else None
 
 
-EXPECTED, DOUBT = 0.4, 2.0
-"""Who was never asked is taken for somebody who answers four times in ten, with the weight of two invitations."""
+EXPECTED, DOUBT = 0.3, 8.0
+"""Who was never asked is taken for somebody who answers three times in ten, with the weight of eight invitations."""
 
 
 def willingness(tally: Tally) -> float:

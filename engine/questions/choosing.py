@@ -46,8 +46,9 @@ TARGETS = (0.60, 0.80, 0.95)
 class Candidate:
     """A member who might be asked: times of the engine's earlier invitations, epoch seconds.
 
-    `willingness` is the chance that they answer when asked at a good hour, `relevance` how near the question is to what
-    they know, `availability` how likely they are there now; all from 0 to 1. `times_asked` counts (faded) invitations.
+    `willingness` is the chance that they answer when they read it, `relevance` how near the question is to what they
+    know, `availability` how likely they are there at the hour at which they would be asked; all from 0 to 1.
+    `times_asked` counts (faded) invitations.
     """
 
     account_id: int
@@ -63,7 +64,7 @@ class Candidate:
 
     @property
     def chance(self) -> float:
-        """That an invitation sent now is answered."""
+        """That an invitation is answered."""
         return self.willingness * self.availability
 
 

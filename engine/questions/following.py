@@ -56,11 +56,11 @@ def invitation(question: Question, account_id: int, body: str, salutation: str, 
     )
 
 
-def answer_to(said: MessageCreated | MessageUpdated, body: str, name: str, now: float) -> Intent:
+def answer_to(worker: str, said: MessageCreated | MessageUpdated, body: str, name: str, now: float) -> Intent:
     """What tells somebody that a wish of theirs was understood: in a direct chat if there is one, else in the room."""
     return Intent(
-        id=f"answer-{said.room_id}-{said.message_id}",
-        worker="nudge",
+        id=f"answer-{worker}-{said.event_id}",
+        worker=worker,
         kind=Kind.REPLY,
         lane=Lane.REPLY,
         subject=str(said.account_id),

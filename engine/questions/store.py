@@ -124,6 +124,10 @@ class Questions:
         """A question, to be changed."""
         return await self._commit.read(self._keys("question", question_id), Question)
 
+    async def look(self, question_id: str) -> Question | None:
+        """A question, to look at."""
+        return (await self._db.read(self._keys("question", question_id), Question))[0]
+
     def put(self, question: Question) -> None:
         """Write a question that `get` or `add` gave."""
         self._commit.write(self._keys("question", question.id), question)

@@ -29,8 +29,8 @@ def topics(text: str) -> tuple[str, ...]:
 
 
 def rarity(stands_in: float, questions: float) -> float:
-    """How much a noun says that stands in so many of all questions: near 0 for one in all of them."""
-    return math.log((questions + 1) / (min(stands_in, questions) + 0.5))
+    """How much a noun says that stands in so many of all questions; least for one in all of them."""
+    return math.log1p((questions + 1) / (min(stands_in, questions) + 1))
 
 
 def knowledge(weights: Mapping[str, float], rarities: Mapping[str, float]) -> float:

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from engine.clock import DAY, HOUR, ActiveSeconds, Epoch
 from engine.members import rules as scoring
-from engine.members.habits import availability, best_hour, hour_of_week, hours_from
+from engine.members.habits import Presence, hours_from, presence
 from engine.members.profiles import difference
 from engine.questions import patience, pool
 from engine.questions.choosing import Asker, Candidate, Caps, choose, left_out, wave_of
@@ -88,7 +88,7 @@ class Run:
     asked: list[tuple[float, int]] = field(default_factory=list)
 
     def willingness(self, doctor: Doctor, now: float) -> float:
-        """The engine's estimate: the share of invitations answered, shrunk to four in ten."""
+        """The engine's estimate: the share of invitations answered, shrunk to three in ten."""
         tally = scoring.faded(doctor.tally, now, HALF_LIFE)
         return scoring.willingness(tally)
 
@@ -127,7 +127,8 @@ def best_with_cap(run: Run, question: Question, now: Epoch) -> list[Doctor]:
 
 def ours(run: Run, question: Question, now: Epoch) -> list[Doctor]:
     """The product's rules: a drawn pool, score with curiosity, variety, waves as small as will do."""
-    candidates = [_candidate(run, run.town.doctors[each], question, now) for each in _pool(run.town, question)]
+    moments = _moments(question, now)
+    candidates = [_candidate(run, run.town.doctors[each], question, moments) for each in _pool(run.town, question)]
     earlier = tuple(run.town.doctors[each].profile for each in question.asked)
     asker = Asker(question.asker.profile, earlier)
     chosen = choose(_known(question), asker, candidates, wave_of(question.wave, 3, CAPS), now)
@@ -151,15 +152,27 @@ def _pool(town: Town, question: Question) -> list[int]:
     return list(dict.fromkeys(itertools.chain(*drawn)))
 
 
-def _candidate(run: Run, doctor: Doctor, question: Question, now: Epoch) -> Candidate:
-    hour = hour_of_week(now, ZONE)
+def _moments(question: Question, now: Epoch) -> list[Epoch]:
+    """Now, and the active hours before the next wave."""
+    last = question.wave + 1 >= len(WAVES)
+    due = now + 12 * HOUR if last else _wave_at(question, question.wave + 1)
+    return [each for each in hours_from(now, Epoch(min(due, now + 12 * HOUR))) if each == now or HOURS.is_active(each)]
+
+
+def _presence(run: Run, doctor: Doctor, now: Epoch) -> Presence:
+    return presence(doctor.wrote, run.everybody, now)
+
+
+def _candidate(run: Run, doctor: Doctor, question: Question, moments: list[Epoch]) -> Candidate:
+    now = moments[0]
+    known = _presence(run, doctor, now)
     return Candidate(
         account_id=doctor.account_id,
         asked_at=tuple(doctor.asks[-9:]),
         profile=doctor.profile,
         willingness=run.willingness(doctor, now),
         relevance=run.relevance(doctor, question),
-        availability=availability(doctor.wrote, run.everybody, hour, now),
+        availability=known.at(known.best(moments, ZONE), ZONE),
         times_asked=scoring.faded(doctor.tally, now, HALF_LIFE).asks,
     )
 
@@ -217,7 +230,7 @@ def _asks(run: Run, policy: Policy, at: Epoch, question: Question, who: Doctor) 
     if policy.patient:
         question.first = patience.first_ask(_curve(run, at), ActiveSeconds(WAVES[0]))
     lucky = [(question.lucky_at, "answers", question, question.lucky)] if question.lucky_at else []
-    return [*lucky, (_wave_at(question), "wave", question, who)]
+    return [*lucky, (_wave_at(question, 0), "wave", question, who)]
 
 
 def _curve(run: Run, now: Epoch) -> Curve:
@@ -234,33 +247,25 @@ def _curve(run: Run, now: Epoch) -> Curve:
     return run.curve
 
 
-def _wave_at(question: Question) -> float:
-    waited = ActiveSeconds(question.first + WAVES[question.wave] - WAVES[0])
+def _wave_at(question: Question, wave: int) -> float:
+    waited = ActiveSeconds(question.first + WAVES[wave] - WAVES[0])
     return HOURS.add(Epoch(question.at), waited) or question.at
 
 
 def _wave(run: Run, policy: Policy, at: Epoch, question: Question) -> list[Later]:
     if question.answers:
         return []
+    moments = _moments(question, at)
     chosen = policy.choose(run, question, at)
     question.wave += 1
     more: list[Later] = []
-    until = Epoch(at + 2 * HOUR)
     if question.wave < len(WAVES):
-        until = Epoch(max(_wave_at(question), at + HOUR))
-        more = [(until, "wave", question, question.asker)]
+        more = [(max(_wave_at(question, question.wave), at + HOUR), "wave", question, question.asker)]
     for each in chosen:
-        moment = _when(run, each, at, until) if policy.patient else at
+        moment = _presence(run, each, at).best(moments, ZONE) if policy.patient else at
         each.asks.append(moment)  # decided: from here on it counts against the caps
         more.append((moment, "invited", question, each))
     return more
-
-
-def _when(run: Run, doctor: Doctor, at: Epoch, until: Epoch) -> float:
-    moments = [each for each in hours_from(at, until) if HOURS.is_active(each)] or [at]
-    return best_hour(
-        {each: availability(doctor.wrote, run.everybody, hour_of_week(each, ZONE), at) for each in moments}
-    )
 
 
 def _invited(run: Run, at: Epoch, question: Question, who: Doctor) -> list[Later]:
