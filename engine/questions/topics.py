@@ -7,6 +7,7 @@ first answers count most. https://en.wikipedia.org/wiki/Tf-idf
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from engine.words import nouns
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.members.profiles import Profile
+
+_HIRAGANA = re.compile("[ぁ-んー]+")
+"""Nouns written so (こと, ところ, みなさん) hold sentences together and are no subject."""
 
 MOST_NOUNS = 12
 """Nouns of one question that are looked at, those first that stand first."""
@@ -25,7 +29,8 @@ BASE, BY_TOPIC, BY_PROFILE = 0.4, 0.4, 0.2
 
 def topics(text: str) -> tuple[str, ...]:
     """The nouns a question is about, each once, in order."""
-    return tuple(dict.fromkeys(noun for noun in nouns(text) if len(noun) > 1))[:MOST_NOUNS]
+    found = (noun for noun in nouns(text) if len(noun) > 1 and not _HIRAGANA.fullmatch(noun))
+    return tuple(dict.fromkeys(found))[:MOST_NOUNS]
 
 
 def rarity(stands_in: float, questions: float) -> float:
