@@ -50,7 +50,8 @@ PURE = {
     *(
         f"engine.questions.{drawer}"
         for drawer in (
-            "choosing", "detect", "phrases", "hearing", "patience", "pool", "reasons", "resting", "topics",
+            "choosing", "detect", "explaining", "phrases", "hearing", "patience", "pool", "reasons", "resting",
+            "topics",
         )
     ),
     *(
@@ -134,7 +135,7 @@ def test_workers_know_the_runtime_and_not_each_other() -> None:
 
 HALVES = {
     "workers.score": {"workers.gathering"},
-    "workers.nudge": {"workers", "workers.asking", "workers.gathering"},
+    "workers.nudge": {"workers", "workers.asking", "workers.explaining", "workers.gathering"},
 }
 """A worker with two files: what it does by events, and what it does by time."""
 

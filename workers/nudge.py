@@ -17,6 +17,7 @@ from engine.questions.rules import State
 from engine.questions.store import Message, Question, Questions
 from workers import asking
 from workers.asking import wake_next_wave
+from workers.explaining import explain
 from workers.gathering import staff_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ BOARD = "board"
 
 
 async def on_message(event: MessageCreated, commit: Commit, deps: Deps) -> str:
-    """A new message: question, answer, thanks, pass, or none of these."""
+    """A new message: question, answer, thanks, pass, or none of these; in the admin room 「なぜ q123」."""
+    if deps.community.role_of(event.room_id) == "admin":
+        return await explain(event, commit, deps)
     heard, known_before = await _hear(event, 0, commit, deps)
     if known_before is not None:
         raise Ignored("known already")

@@ -11,6 +11,7 @@ from engine.commands.judging import JSON_LINES, read_sentences
 from engine.commands.office import as_json, asynchronous, json_anyway, opened, show_one, show_rows, when
 from engine.errors import Refused
 from engine.outbox import Intent, intent_key
+from engine.questions.decisions import Decision, decisions_about
 from engine.questions.detect import judge as judge_question
 from engine.questions.store import Question, Questions, list_questions
 
@@ -36,12 +37,13 @@ async def list_(as_json: bool) -> None:
 @as_json
 @asynchronous
 async def why(question_id: str, as_json: bool) -> None:
-    """Tell why a message is a question, who was asked, and what became of each invitation."""
+    """Tell why a message is a question, who was asked why and when, who was not, and what became of each invitation."""
     async with opened() as office:
         commit = office.commit()
         question = await Questions(commit).get(question_id)
         if question is None:
             raise Refused(f"no question {question_id}; see: yuruyuru questions list")
+        decisions = await decisions_about(commit, question_id)
         invitations = []
         for ask in question.asks:
             key = intent_key(office.db.keys, f"ask-{question_id}-{ask.account_id}")
@@ -52,6 +54,7 @@ async def why(question_id: str, as_json: bool) -> None:
         "reason": question.reason,
         "answered_by": [answer.account_id for answer in question.answers],
         "invitations": invitations,
+        "decisions": [_decision(each) for each in decisions],
     }
     show_one(row, as_json=as_json)
 
@@ -65,6 +68,19 @@ def judge(file: TextIO) -> None:
         found = judge_question(sentence.text)
         line = {"id": sentence.id, "is_question": found.is_question, "confidence": round(found.confidence, 3)}
         click.echo(json.dumps(line, ensure_ascii=False))
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "at": when(decision.at),
+        "why_now": decision.now_because,
+        "looked_at": decision.pool,
+        "asked": [
+            {"account_id": each.account_id, "why": each.why.value, "word": each.word, "at": when(each.at)}
+            for each in decision.chosen
+        ],
+        "left_out": decision.left_out,
+    }
 
 
 def _row(question: Question) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from engine.members.profiles import UNKNOWN
 from engine.ports import Account
 from engine.questions.decisions import decisions_about
 from tests.lasting import assert_that_nothing_else_lasts
-from tests.stories.community import ADMIN, ASKER, BOARD, ENGINE, VENDOR_PERSON, Community
+from tests.stories.community import ADMIN, ADMIN_ROOM, ASKER, BOARD, ENGINE, VENDOR_PERSON, Community
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -149,3 +149,45 @@ async def test_no_text_that_reaches_a_room_tells_of_a_score(town: Community) -> 
     words = "\n".join(town.transcript)
     assert words
     assert not re.search(r"スコア|点数|順位|ランク|率|\d+ ?%|回答数|\d\.\d", re.sub(r"#!rid\S+", "", words))
+
+
+async def test_an_admin_asks_why_and_is_told_in_words(town: Community) -> None:
+    await town.says(SKIN, "はじめまして。皮膚科で、3年前に父の医院を承継して開業しました。よろしくお願いします。")
+    await town.says(COLLEAGUES[5], f"[To:{ENGINE.account_id}]しばらく休みます")
+    await town.says(ASKER, QUESTION)
+    await town.after(hours=3)
+    await town.says(ADMIN, "なぜ ｑ１？", room=ADMIN_ROOM)
+    answer = town.admin_transcript[-1]
+    assert answer.startswith("q1（回答待ち）のお声がけの理由です。")
+    assert "・医師1先生: 「承継」についてお話しくださっていたため" in answer
+    assert "・お声がけをお休み中: 医師5先生" in answer
+    assert "・質問されたご本人: 青木先生" in answer
+    assert not re.search(r"0\.\d|%", answer)
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        pytest.param("なぜ q7", "q7 という質問は見つかりませんでした", id="no such question"),
+        pytest.param("なぜq1", "q1（回答待ち）では、まだどなたにもお声がけしていません", id="nobody was asked yet"),
+    ],
+)
+async def test_where_there_is_nothing_to_explain_that_is_said(town: Community, word: str, answer: str) -> None:
+    await town.says(ASKER, QUESTION)
+    await town.says(ADMIN, word, room=ADMIN_ROOM)
+    assert town.admin_transcript[-1].startswith(answer)
+
+
+@pytest.mark.parametrize(
+    "word", ["なぜ", "なぜですか", "q1", "なぜ q1 の人は怒っているのですか", "なぜ q1\nなぜ q2", "なぜ c1"], ids=str
+)
+async def test_other_words_of_admins_are_left_alone(town: Community, word: str) -> None:
+    await town.says(ASKER, QUESTION)
+    await town.says(ADMIN, word, room=ADMIN_ROOM)
+    assert town.admin_transcript == []
+
+
+async def test_only_the_admin_room_is_told_why(town: Community) -> None:
+    await town.says(ASKER, QUESTION)
+    await town.says(ASKER, "なぜ q1")
+    assert town.transcript == town.admin_transcript == []
