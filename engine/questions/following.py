@@ -42,7 +42,7 @@ async def begin(said: MessageCreated | MessageUpdated, reason: str, commit: Comm
 
 
 def invitation(question: Question, account_id: int, body: str, salutation: str, decided_at: float) -> Intent:
-    """What asks one member: in their direct chat if there is one, else by name in the room."""
+    """What asks one member by name in the room: a pass said in a direct chat would not be heard yet."""
     return Intent(
         id=f"ask-{question.id}-{account_id}",
         worker="nudge",
@@ -50,7 +50,7 @@ def invitation(question: Question, account_id: int, body: str, salutation: str, 
         lane=Lane.NUDGE,
         subject=question.id,
         person=account_id,
-        content=ChatContent(room_id=question.room_id, body=body, privately_to=account_id, salutation=salutation),
+        content=ChatContent(room_id=question.room_id, body=body, salutation=salutation),
         created_at=decided_at,
         then=(MemberAsked(question_id=question.id, account_id=account_id),),
     )

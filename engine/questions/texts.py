@@ -54,7 +54,7 @@ _INVITATION = re.compile(
 
 
 def salutation(account_id: int, name: str) -> str:
-    """Address one member by name; it stands above an invitation in the room, not in a direct chat."""
+    """Address one member by name; it stands above an invitation."""
     return to(account_id, doctor(name))
 
 
