@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.members.directory import Directory
 from engine.members.habits import Presence, presence
+from engine.members.profiles import mentioned
 from engine.members.rules import faded, willingness
 from engine.members.store import Members
 from engine.questions import pool
@@ -34,9 +35,9 @@ async def staff_of(commit: Commit, deps: Deps) -> tuple[set[int], set[int]]:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a question is about: its text, how rare each of its nouns is, and who answered about them how often."""
+    """What a question is about: stories it mentions, its nouns and how rare they are, who answered about them."""
 
-    text: str
+    mentions: frozenset[str]
     rarities: Mapping[str, float]
     knowers: Mapping[int, Mapping[str, float]]
 
@@ -58,7 +59,7 @@ class Gathered:
     def reason(self, person: Candidate) -> Because:
         """Why somebody is asked, as they may read it."""
         answered = self.subject.knowers.get(person.account_id, {})
-        return because(person.profile, self.asker.profile, self.subject.text, answered, self.subject.rarities)
+        return because(person.profile, self.asker.profile, self.subject.mentions, answered, self.subject.rarities)
 
 
 async def gather(question: Question, text: str, moments: Sequence[Epoch], commit: Commit, deps: Deps) -> Gathered:
@@ -89,7 +90,7 @@ async def _subject(text: str, directory: Directory, now: Epoch) -> Subject:
     nouns = topics(text)
     counts, questions = await directory.rarities(nouns)
     rarities = {noun: rarity(count, questions) for noun, count in counts.items()}
-    return Subject(text, rarities, await directory.knowers(nouns, pool.TOPIC, now))
+    return Subject(mentioned(text), rarities, await directory.knowers(nouns, pool.TOPIC, now))
 
 
 async def _draw(question: Question, asker: Profile, subject: Subject, directory: Directory) -> list[int]:
@@ -121,7 +122,7 @@ async def _candidates(
     for account_id, person in people.items():
         known = familiar[account_id]
         tally = faded(tallies[account_id], commit.now, deps.community.score.half_life)
-        is_named = named(known.profile, subject.text) is not None
+        is_named = named(known.profile, subject.mentions) is not None
         candidates.append(
             Candidate(
                 account_id=account_id,

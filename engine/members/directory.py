@@ -3,13 +3,16 @@
 {c}:in:<room>          zset    who may be asked in a room, by their place on the ring
 {c}:who:<kind>:<name>  zset    members by their place on the ring, for each specialty and region told
 {c}:profile:<account>  record  what a member told about themselves
-{c}:topic:<noun>       zset    who answered about a noun, by faded count (expires by retention)
-{c}:noun:<noun>        string  how many questions named it (expires by retention)
+{c}:topic:<mark>       zset    who answered about a noun, by faded count (expires by retention)
+{c}:noun:<mark>        string  how many questions named it (expires by retention)
 {c}:habits:<account>   hash    faded messages by hour of the week; `all` for everybody's (expires after half a year)
+
+A noun stands in a key as a mark that cannot be read: words live in messages alone, and are forgotten with them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -73,14 +76,14 @@ class Directory:
     def note_question(self, nouns: Iterable[str], ttl: float) -> None:
         """A question named these nouns."""
         for noun in nouns:
-            key = self._keys("noun", noun)
+            key = self._keys("noun", _mark(noun))
             self._commit.writes.append(("INCR", key))
             self._commit.expire(key, ttl)
 
     def note_answer(self, account_id: int, nouns: Iterable[str], at: float, ttl: float) -> None:
         """Somebody answered a question that named these nouns."""
         for noun in nouns:
-            key = self._keys("topic", noun)
+            key = self._keys("topic", _mark(noun))
             self._commit.writes.append(("ZINCRBY", key, repr(fading(at)), str(account_id)))
             self._commit.writes.append(("ZREMRANGEBYRANK", key, "0", str(-KNOWERS_KEPT - 1)))
             self._commit.expire(key, ttl)
@@ -103,7 +106,7 @@ class Directory:
     async def rarities(self, nouns: Sequence[str]) -> tuple[dict[str, int], int]:
         """In how many questions each noun stood, and how many questions there were."""
         with redis_errors():
-            keys = [self._keys("noun", noun) for noun in nouns]
+            keys = [self._keys("noun", _mark(noun)) for noun in nouns]
             *counts, questions = await self._db.redis.mget([*keys, self._keys("number", "question")])
         return {noun: int(count or 0) for noun, count in zip(nouns, counts, strict=True)}, int(questions or 0)
 
@@ -112,7 +115,7 @@ class Directory:
         with redis_errors():
             pipe = self._db.redis.pipeline(transaction=False)
             for noun in nouns:
-                pipe.zrange(self._keys("topic", noun), 0, most - 1, desc=True, withscores=True)
+                pipe.zrange(self._keys("topic", _mark(noun)), 0, most - 1, desc=True, withscores=True)
             found = await pipe.execute() if nouns else []
         weights: dict[int, dict[str, float]] = {}
         for noun, members in zip(nouns, found, strict=True):
@@ -151,6 +154,10 @@ class Directory:
         """When the community writes."""
         with redis_errors():
             return _hours(await self._db.redis.hgetall(self._keys("habits", EVERYBODY)))  # type: ignore[misc]  # redis-py types both of its clients at once
+
+
+def _mark(noun: str) -> str:
+    return hashlib.blake2s(noun.encode(), digest_size=8).hexdigest()
 
 
 def _entries(profile: Profile) -> list[tuple[str, str]]:

@@ -179,6 +179,13 @@ def likeness(a: Profile, b: Profile) -> int:
     return shared + sum(x is not None and x == y for x, y in zip(mine, yours, strict=True))
 
 
+def mentioned(text: str) -> frozenset[str]:
+    """Name every specialty and the region and form of opening that a text speaks of, in their usual spelling."""
+    plain = normalise(text)
+    specialties = (_SPECIALTIES[match[0]] for match in _SPECIALTY.finditer(plain))
+    return frozenset(word for word in (*specialties, _region(plain), _form(plain)) if word)
+
+
 _FIELDS = ("specialties", "region", "age_band", "form", "opened")
 
 

@@ -11,7 +11,7 @@ from engine.questions.choosing import FAR_ENOUGH
 from engine.questions.topics import named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from engine.members.profiles import Profile
 
@@ -35,10 +35,14 @@ class Because:
 
 
 def because(
-    person: Profile, asker: Profile, text: str, answered: Mapping[str, float], rarities: Mapping[str, float]
+    person: Profile,
+    asker: Profile,
+    mentions: Collection[str],
+    answered: Mapping[str, float],
+    rarities: Mapping[str, float],
 ) -> Because:
-    """The reason that says most. `answered` is how often they answered about the question's nouns."""
-    own = named(person, text)
+    """The reason that says most. `mentions` are stories that the question names, `answered` answers by its nouns."""
+    own = named(person, mentions)
     if own:
         return Because(Why.STORY, own)
     known = {noun: rarities[noun] for noun in answered if noun in rarities}

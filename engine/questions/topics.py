@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from engine.words import nouns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from engine.members.profiles import Profile
 
@@ -50,10 +50,10 @@ def _enough(answers: float) -> float:
     return answers / (answers + 1)
 
 
-def named(profile: Profile, text: str) -> str | None:
-    """What of their own story a question names: a specialty, region or form of opening; None if nothing."""
+def named(profile: Profile, mentions: Collection[str]) -> str | None:
+    """What of their own story a question mentions: a form of opening, specialty or region; None if nothing."""
     own = (profile.form, *profile.specialties, profile.region)
-    return next((word for word in own if word and word.removesuffix("県") in text), None)
+    return next((word for word in own if word in mentions), None)
 
 
 def relevance(known: float, *, is_named: bool) -> float:

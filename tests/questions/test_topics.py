@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.members.profiles import Profile
+from engine.members.profiles import Profile, mentioned
 from engine.questions.pool import ANYBODY, REGION, RING, SPECIALTY, TOPIC, beginning, place
 from engine.questions.reasons import Because, Why, because
 from engine.questions.topics import MOST_NOUNS, knowledge, named, rarity, relevance, topics
@@ -112,9 +112,20 @@ REASONS: list[tuple[str, Profile, Profile, str, dict[str, float], Because]] = [
 def test_why_somebody_is_asked(
     person: Profile, asker: Profile, text: str, answered: dict[str, float], reason: Because
 ) -> None:
-    assert because(person, asker, text, answered, ABOUT) == reason
+    assert because(person, asker, mentioned(text), answered, ABOUT) == reason
 
 
-@pytest.mark.parametrize("text", ["", "耳鼻科の検査", "形態素"], ids=["nothing", "another specialty", "another word"])
-def test_nobodys_story_is_named_by_other_words(text: str) -> None:
-    assert named(EYE, text) is None
+OTHER_WORDS: list[tuple[str, Profile, str]] = [
+    ("nothing", EYE, ""),
+    ("another specialty", EYE, "耳鼻科の検査"),
+    ("a word that looks like one", EYE, "形態素"),
+    ("a longer specialty holds a shorter one", Profile(("外科",)), "整形外科の機器"),
+    ("a whole specialty of its own", Profile(("内科",)), "循環器内科の先生"),
+    ("an adverb spelt like a place", Profile(region="大分県"), "大分時間がかかりました"),
+    ("a person called like a place", Profile(region="千葉県"), "千葉先生にうかがったのですが"),
+]
+
+
+@pytest.mark.parametrize(("profile", "text"), [pytest.param(*row, id=sentence) for sentence, *row in OTHER_WORDS])
+def test_nobodys_story_is_named_by_other_words(profile: Profile, text: str) -> None:
+    assert named(profile, mentioned(text)) is None

@@ -109,6 +109,31 @@ async def test_no_word_of_a_forgotten_person_is_left_anywhere(town: Town) -> Non
     )
 
 
+async def test_not_even_a_single_noun_of_their_question_can_be_read(town: Town) -> None:
+    """What a question is about is learnt from its nouns; they may name somebody, too."""
+    asked = await town.community.says(ASKER, "鉗子洗浄機の選び方を教えてください。")
+    await town.community.after(hours=3)
+    await town.community.replies(THIRD, asked, "うちは小さいものを使っています。")
+    assert await town.holding("鉗子洗浄機") != []
+    await town.forgets(ASKER)
+    assert await town.holding("鉗子洗浄機") == []
+
+
+async def test_nothing_learnt_about_a_forgotten_person_is_left(town: Town) -> None:
+    """When they were there, what they knew, what they told, why they were asked or not."""
+    await town.community.says(THIRD, "診療科: 眼科 地域: 北海道")
+    first = await town.community.says(ASKER, "レセコンの選び方を教えてください。")
+    await town.community.replies(THIRD, first, "うちは小さいものを使っています。")
+    await town.community.says(ASKER, "受付の配置を教えてください。")
+    await town.community.after(hours=20)
+    learnt = ("topic:", "who:", "habits:", "profile:", "decisions:")
+    number = str(THIRD.account_id)
+    before = {kind for kind in learnt for key in await town.holding(number) if f":{kind}" in key}
+    assert before == set(learnt)  # else the search would prove nothing
+    await town.forgets(THIRD)
+    assert [key for key in await town.holding(number) if any(f":{kind}" in key for kind in learnt)] == []
+
+
 async def test_not_even_the_servers_file_holds_the_words_once_it_is_written_anew(town: Town) -> None:
     redis = town.community.db.redis
     folder = Path((await redis.config_get("dir"))["dir"])
