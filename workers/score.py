@@ -63,7 +63,7 @@ async def _introduce(event: MessageCreated | MessageUpdated, told: Profile, name
         return "counted: nothing new about them"
     directory.put_profile(event.account_id, old, ProfileRecord(profile=new, told_at=told_at))
     commit.fact("profile_changed", account_id=event.account_id)
-    await put(commit, answer_to("score", event, profile_shown(new), name, commit.now))
+    await put(commit, answer_to("score", event, profile_shown(new), name, told_at))
     return "introduced"
 
 

@@ -56,8 +56,11 @@ def invitation(question: Question, account_id: int, body: str, salutation: str, 
     )
 
 
-def answer_to(worker: str, said: MessageCreated | MessageUpdated, body: str, name: str, now: float) -> Intent:
-    """What tells somebody that a wish of theirs was understood: in a direct chat if there is one, else in the room."""
+def answer_to(worker: str, said: MessageCreated | MessageUpdated, body: str, name: str, at: float) -> Intent:
+    """What tells somebody that a wish of theirs was understood: in a direct chat if there is one, else in the room.
+
+    `at` is when they said it, or when it was understood: an answer to words of long ago is not given any more.
+    """
     return Intent(
         id=f"answer-{worker}-{said.event_id}",
         worker=worker,
@@ -71,7 +74,7 @@ def answer_to(worker: str, said: MessageCreated | MessageUpdated, body: str, nam
             privately_to=said.account_id,
             salutation=reply(said.account_id, said.room_id, said.message_id, doctor(name) if name else ""),
         ),
-        created_at=now,
+        created_at=at,
     )
 
 

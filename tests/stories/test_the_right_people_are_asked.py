@@ -12,7 +12,7 @@ from engine.members.profiles import UNKNOWN
 from engine.ports import Account
 from engine.questions.decisions import decisions_about
 from tests.lasting import assert_that_nothing_else_lasts
-from tests.stories.community import ADMIN, ADMIN_ROOM, ASKER, BOARD, ENGINE, VENDOR_PERSON, Community
+from tests.stories.community import ADMIN, ADMIN_ROOM, ASKER, BOARD, ENGINE, SETTING, VENDOR_PERSON, Community
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -191,3 +191,16 @@ async def test_only_the_admin_room_is_told_why(town: Community) -> None:
     await town.says(ASKER, QUESTION)
     await town.says(ASKER, "なぜ q1")
     assert town.transcript == town.admin_transcript == []
+
+
+async def test_an_introduction_found_days_later_is_kept_but_not_answered_out_of_the_blue(town: Community) -> None:
+    said = town.writes(EYE, "診療科: 眼科 地域: 北海道")
+    spoken_at = int(town.clock.now())
+    town.clock.move(seconds=2 * 86400)
+    late = {"message_id": said.message_id, "room_id": BOARD, "account_id": EYE.account_id, "send_time": spoken_at}
+    event = late | {"body": "診療科: 眼科 地域: 北海道", "update_time": 0}
+    kind = {"webhook_setting_id": SETTING, "webhook_event_type": "message_created"}
+    await town.posts(kind | {"webhook_event_time": int(town.clock.now()), "webhook_event": event})
+    await town.settle()
+    assert "眼科" in str(await profile_of(EYE, town))
+    assert town.transcript == []
