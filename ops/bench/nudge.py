@@ -192,7 +192,7 @@ def _known(question: Question) -> Known:
 def simulate(policy: Policy, seed: int, members: int, days: int) -> Run:
     """Let the days pass."""
     town = build_town(seed, members)
-    everybody: dict[int, float] = Counter()
+    everybody: dict[int, float] = dict.fromkeys(range(168), 0.0)
     for doctor in town.doctors.values():
         for hour, count in doctor.wrote.items():
             everybody[hour] += count
