@@ -44,6 +44,7 @@ PURE = {
     "engine.referrals.signing",
     "engine.referrals.retries",
     "engine.members.habits",
+    "engine.questions.grammar",
     "engine.members.profiles",
     "engine.questions.active_hours",
     *(f"engine.{capability}.{drawer}" for capability in CAPABILITIES for drawer in ("rules", "texts")),

@@ -12,8 +12,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from engine.chatwork.markup import Parsed, parse
-from engine.questions import phrases
+from engine.questions import grammar, phrases
 from engine.sentences import Sentence, hide_spoken, normalise, sentences
+from engine.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,23 +167,44 @@ def _by_sentences(text: str, *, answers: bool) -> _Finding:
 
 
 def _sentence(sentence: Sentence, following: Sequence[Sentence], *, answers: bool, first: bool) -> _Finding:
-    text = sentence.text
-    if any(phrases.REPORTED.match(after.text) for after in following) and sentence.asks:
+    if sentence.asks and any(phrases.REPORTED.match(after.text) for after in following):
         return _Finding(Reason.REPORTED, 0.15)
-    if phrases.OFFER.search(text):
+    if phrases.OFFER.search(sentence.text):
         return _Finding(Reason.OFFER, 0.1)
-    if phrases.TELL.search(text) and not phrases.TOLD.search(text):
+    if _wants_to_be_told(sentence.text):
         return _Finding(Reason.TOLD, 0.9)
+    return _seeming(sentence, following) or _repeating(sentence, following if first else (), answers=answers)
+
+
+def _seeming(sentence: Sentence, following: Sequence[Sentence]) -> _Finding | None:
+    """What only looks like a question, if it does."""
     for reason, pattern in _NOT_ASKING:
-        if pattern.search(text):
+        if pattern.search(sentence.text):
             return _Finding(reason, 0.2)
-    if first and _repeats(sentence, following, answers=answers):
+    if phrases.OFFER_TO_ACT.search(sentence.text) and not _asks_what(sentence.text):
+        return _Finding(Reason.SUGGESTION, 0.2)
+    return _Finding(Reason.ECHO, 0.3) if _marvels(sentence, following) else None
+
+
+def _repeating(sentence: Sentence, following: Sequence[Sentence], *, answers: bool) -> _Finding:
+    if _repeats(sentence, following, answers=answers):
         return _Finding(Reason.REPEATED, 0.3)
     return _ending(sentence)
 
 
+def _wants_to_be_told(text: str) -> bool:
+    if phrases.ME_TOO.search(text):
+        return False
+    calls = phrases.CALL.search(text) is not None and phrases.NO_CALL.search(text) is None
+    return calls or grammar.wants_to_be_told(words(text))
+
+
+def _asks_what(text: str) -> bool:
+    return grammar.asks_what(words(text))
+
+
 def _ending(sentence: Sentence) -> _Finding:
-    asks_what = phrases.WHAT.search(sentence.text) is not None
+    asks_what = _asks_what(sentence.text)
     if sentence.exclaims and not asks_what and _is_surprise(sentence):
         return _Finding(Reason.ECHO, 0.3)
     judge_ending = _marked if sentence.asks else _unmarked
@@ -217,13 +239,19 @@ def _marked(text: str, *, asks_what: bool) -> _Finding:
 
 def _alone(sentence: Sentence) -> _Finding:
     """Judge a message of one bare sentence, such as `床材はどこで買う`: chat leaves the question mark out."""
-    pattern = phrases.BARE if phrases.WHAT.search(sentence.text) else phrases.BARE_NO
+    pattern = phrases.BARE if _asks_what(sentence.text) else phrases.BARE_NO
     return _Finding(Reason.SHORT, 0.6) if pattern.search(sentence.text) and not sentence.exclaims else _NOTHING
+
+
+def _marvels(sentence: Sentence, following: Sequence[Sentence]) -> bool:
+    """Whether it says `外国ですか。` to go on with `すごいですね`."""
+    plain = not sentence.asks and phrases.SURPRISE.search(sentence.text) is not None
+    return plain and any(phrases.REACTION.search(after.text) for after in following) and not _asks_what(sentence.text)
 
 
 def _repeats(sentence: Sentence, following: Sequence[Sentence], *, answers: bool) -> bool:
     """Whether a message opens with `床材ですか？` only to answer it in the next sentence."""
-    if not (following and phrases.REPEATS.search(sentence.text)) or phrases.WHAT.search(sentence.text):
+    if not (following and phrases.REPEATS.search(sentence.text)) or _asks_what(sentence.text):
         return False
     after = following[0]
     return not after.asks and (answers or bool(phrases.OWN_CASE.match(after.text)))
