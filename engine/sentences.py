@@ -16,7 +16,7 @@ _ADDRESS = re.compile(r"(?:https?://|www\.)[!-~]+|[\w.+-]{1,64}@[A-Za-z0-9.-]{1,
 _DOUBT = re.compile(r"\(\?+\)")
 _SPOKEN = re.compile("「[^「」]*」|『[^『』]*』")
 _SENTENCE = re.compile(r"[^。!?\n]+[。!?]*|[!?]+")
-_LAUGHTER = re.compile(r"\((?:笑|爆笑|泣|汗|涙|苦笑|[^()\w]{1,12}|m\(?_ ?_\)?m)\)")
+_LAUGHTER = re.compile(r"\((?:笑|爆笑|泣|汗|涙|苦笑|[^()0-9A-Za-zぁ-んァ-ヶ一-龠]{1,12}|m\(?_ ?_\)?m)\)")
 _ASIDE = re.compile(r"\([^()]{0,40}\)$")
 
 

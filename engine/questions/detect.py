@@ -156,9 +156,12 @@ def _by_sentences(text: str, *, answers: bool) -> _Finding:
     """Return the strongest finding; a sentence that says "solved" closes what was asked before it."""
     own = sentences(hide_spoken(text))
     found = [_NOTHING]
+    agrees = any(phrases.AGREES.search(sentence.text) for sentence in own)
     for position, sentence in enumerate(own):
         if phrases.SELF_SOLVED.search(sentence.text):
             found = [_Finding(Reason.SOLVED, 0.1)]
+            continue
+        if agrees and phrases.RIGHT.search(sentence.text):
             continue
         found.append(_sentence(sentence, own[position + 1 :][:1], answers=answers, first=position == 0))
     if len(own) == 1 and not found[-1].asks and found[-1].reason is Reason.STATEMENT:
@@ -177,12 +180,17 @@ def _sentence(sentence: Sentence, following: Sequence[Sentence], *, answers: boo
 
 
 def _seeming(sentence: Sentence, following: Sequence[Sentence]) -> _Finding | None:
-    """What only looks like a question, if it does."""
+    """What only looks like a question, by itself or by how the writer goes on."""
     for reason, pattern in _NOT_ASKING:
         if pattern.search(sentence.text):
             return _Finding(reason, 0.2)
     if phrases.OFFER_TO_ACT.search(sentence.text) and not _asks_what(sentence.text):
         return _Finding(Reason.SUGGESTION, 0.2)
+    for after in following:
+        if phrases.CARES_ABOUT.search(sentence.text) and phrases.CARES.search(after.text):
+            return _Finding(Reason.GREETING, 0.2)
+        if phrases.CONTRADICTS.match(after.text) and not after.asks:
+            return _Finding(Reason.RHETORICAL, 0.2)
     return _Finding(Reason.ECHO, 0.3) if _marvels(sentence, following) else None
 
 
@@ -213,7 +221,7 @@ def _ending(sentence: Sentence) -> _Finding:
 
 def _is_surprise(sentence: Sentence) -> bool:
     if sentence.asks:
-        return not phrases.POLITE_ENDING.search(sentence.text)
+        return phrases.OH.search(sentence.text) is not None or not phrases.POLITE_ENDING.search(sentence.text)
     return phrases.SURPRISE.search(sentence.text) is not None
 
 
@@ -244,13 +252,16 @@ def _alone(sentence: Sentence) -> _Finding:
 
 
 def _marvels(sentence: Sentence, following: Sequence[Sentence]) -> bool:
-    """Whether it says `外国ですか。` to go on with `すごいですね`."""
-    plain = not sentence.asks and phrases.SURPRISE.search(sentence.text) is not None
-    return plain and any(phrases.REACTION.search(after.text) for after in following) and not _asks_what(sentence.text)
+    """Whether it says `外国ですか。` or `もう着いたんですか？` to go on with `すごいですね`."""
+    echoes = phrases.WONDER if sentence.asks else phrases.SURPRISE
+    reacts = any(phrases.REACTION.search(after.text) and not after.asks for after in following)
+    return reacts and echoes.search(sentence.text) is not None and not _asks_what(sentence.text)
 
 
 def _repeats(sentence: Sentence, following: Sequence[Sentence], *, answers: bool) -> bool:
     """Whether a message opens with `床材ですか？` only to answer it in the next sentence."""
+    if following and phrases.OWN_CASE_ASKED.search(sentence.text):
+        return True
     if not (following and phrases.REPEATS.search(sentence.text)) or _asks_what(sentence.text):
         return False
     after = following[0]

@@ -16,111 +16,46 @@ if TYPE_CHECKING:
 
     from engine.words import Word
 
-_PREFIX, _PRONOUN, _SUFFIX = "接頭辞", "代名詞", "接尾辞"
 
-_TELL = {"教える", "教示", "教授", "助言", "指導", "指南", "アドバイス", "知恵", "意見", "感想", "紹介", "共有", "情報"}
-_TELL |= {"話", "経験談", "体験談", "実例", "考え", "声", "工夫", "事情", "参考", "見解", "体験", "経験"}
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_PREFIX, _SUFFIX = "接頭辞", "接尾辞"
+
+_TELL = _set(
+    "教える 教示 教授 助言 指導 指南 アドバイス 知恵 意見 感想 紹介 共有 情報 シェア 伝授 指摘 話 "
+    "経験談 体験談 実例 考え 声 工夫 事情 参考 見解 体験 経験"
+)
 """What others do, or give, who tell."""
 
-_ASK = {"聞く", "訊く", "伺う", "尋ねる", "知る", "相談", "質問"}
+_ASK = _set("聞く 訊く 伺う 尋ねる 知る 相談 質問")
 """What the one does who wants to know."""
 
-_ONLY_POLITE = {"紹介"}
+_ONLY_POLITE = _set("紹介")
 """Asked of everybody with an honorific only: 「ご紹介ください」."""
 
-_NOT_BIDDEN = {"共有", "参考", "経験", "体験"}
+_NOT_BIDDEN = _set("共有 参考 経験 体験 シェア")
 """「共有してください」 and 「参考にしてください」 bid others to do something."""
 
-_WISH_NOUNS = {"幸い", "お願い", "御願い", "よう", "希望", "募集", "方"}
-_HELPERS = {
-    *(
-        "頂く",
-        "下さる",
-        "貰う",
-        "呉れる",
-        "居る",
-        "為る",
-        "致す",
-        "願う",
-        "存じる",
-        "存ずる",
-        "思う",
-        "助かる",
-        "有り難い",
-        "嬉しい",
-    ),
-    *(
-        "良い",
-        "宜しい",
-        "欲しい",
-        "出来る",
-        "見る",
-        "御座る",
-        "差し上げる",
-        "求める",
-        "待つ",
-        "等",
-        "程",
-        "宜しく",
-        "是非",
-        "少し",
-        "一言",
-    ),
-    *(
-        "聞く",
-        "訊く",
-        "伺う",
-        "貸す",
-        "借りる",
-        "拝借",
-        "頂戴",
-        "乗る",
-        "申し上げる",
-        "上げる",
-        "寄せる",
-        "構う",
-        "無い",
-        "支障",
-        "存ず",
-    ),
-}
+_WISH_NOUNS = _set("幸い お願い 御願い よう 希望 募集 方")
+_HELPERS = _set(
+    "頂く 下さる 貰う 呉れる 居る 為る 致す 願う 存じる 存ずる 思う 助かる 有り難い 嬉しい 良い "
+    "宜しい 欲しい 出来る 見る 御座る 差し上げる 求める 待つ 等 程 宜しく 是非 少し 一言 聞く 訊く "
+    "伺う 貸す 借りる 拝借 頂戴 乗る 申し上げる 上げる 置く おく 心強い 安心 勉強 寄せる 構う 無い "
+    "支障 存ず"
+)
 """Words that only help the verb before them to wish, to be polite, or to end the sentence."""
 
-_PEOPLE_AND_THINGS = {"方", "先生", "人", "こと", "事", "点", "もの", "物", "ところ", "内容"}
-_ARE_THERE = {"有る", "ある", "居る", "いらっしゃる", "御座る", "おる", "居られる", "つ", "二つ", "三つ", "一つ"}
+_PEOPLE_AND_THINGS = _set("方 先生 人 こと 事 点 もの 物 ところ 内容")
+_ARE_THERE = _set("有る ある 居る いらっしゃる 御座る おる 居られる つ 二つ 三つ 一つ")
 
-_WHAT = {
-    "何",
-    "どう",
-    "どこ",
-    "どれ",
-    "どの",
-    "いつ頃",
-    "どちら",
-    "どっち",
-    "どなた",
-    "誰",
-    "いつ",
-    "何故",
-    "どうして",
-    "幾ら",
-}
-_WHAT |= {
-    "幾つ",
-    "如何",
-    "どんな",
-    "どれくらい",
-    "どのように",
-    "どのよう",
-    "何処",
-    "何方",
-    "何時",
-    "何れ",
-    "何れも",
-    "何で",
-}
+_WHAT = _set(
+    "何 どう どこ どれ どの いつ頃 どちら どっち どなた 誰 いつ 何故 どうして 幾ら 幾つ 如何 どんな "
+    "どれくらい どのように どのよう 何処 何方 何時 何れ 何れも 何で"
+)
 _COUNTED = tuple("度人曜時日月年回円件割台枚歳分科名本社倍")
-_PERMITTED = {"良い", "宜しい", "構う", "大丈夫", "OK", "差し支え"}
+_PERMITTED = _set("良い 宜しい 構う 大丈夫 OK 差し支え")
 
 
 class _Chain(NamedTuple):
@@ -213,11 +148,13 @@ def _is_asked_of_others(head: Word, chain: Sequence[Word]) -> bool:
 def _is_wish(head: Word, word: Word, rest: Sequence[Word]) -> bool:
     match word.spelling:
         case "たい" | "欲しい":
-            return True
+            return not (rest and rest[0].surface in ("くらい", "ぐらい"))
         case "下さる":
             return head.spelling not in _NOT_BIDDEN or bool(rest and word.form != "命令形")
         case "頂く" | "貰う" | "呉れる" | "頂戴":
-            return not rest or any(each.surface in ("か", "ば", "たら", "と") for each in rest)
+            return (not rest and not word.form.startswith("連用形")) or any(
+                each.surface in ("か", "ば", "たら", "と") for each in rest
+            )
         case "願う" | "お願い" | "御願い" | "幸い" | "募集" | "求める" | "待つ" | "拝借" | "借りる":
             return head.spelling not in _NOT_BIDDEN
         case _:
@@ -260,7 +197,10 @@ def _is_bound(after: Sequence[Word]) -> bool:
     return any(_binds(ahead, position) for position in range(len(ahead)))
 
 
-_WITHIN = {"に", "で", "まで", "から", "へ", "と", "の", "だ", "くらい", "ぐらい", "や", "やら"}
+_WITHIN = _set("に で まで から へ と の だ くらい ぐらい や やら")
+
+
+_SAYS = _set("言う 伝える 話す 答える 書く 聞く 説明 考える")
 
 
 def _binds(ahead: Sequence[Word], position: int) -> bool:
@@ -269,4 +209,6 @@ def _binds(ahead: Sequence[Word], position: int) -> bool:
         return word.kind == "副助詞" or (bool(rest) and rest[0].kind != "終助詞")
     if word.surface in ("も", "でも") and position and ahead[position - 1].surface in ("て", "で"):
         return not (rest and rest[0].spelling in _PERMITTED)
+    if word.surface == "と" and rest and rest[0].spelling in _SAYS:
+        return all(each.surface != "か" for each in rest)
     return word.surface == "やら"
