@@ -74,15 +74,22 @@ def _order(entry_id: str) -> tuple[int, int]:
     return int(left), int(right or 0)
 
 
-async def forget_intents(db: Database, clock: Clock, account_id: int, subjects: Collection[str]) -> int:
-    """Empty what was said to a person or about their questions and cases; what was not said yet never will be.
+async def forget_intents(
+    db: Database, clock: Clock, account_id: int, subjects: Collection[str], links: Collection[str]
+) -> int:
+    """Empty what was said to a person, about their questions and cases, or with a link to one of these.
+
+    What was not said yet never will be.
 
     Raises `Refused` while one of them is on its way.
     """
     now = clock.now()
 
     def meant(intent: Intent) -> bool:
-        return isinstance(intent.content, ChatContent) and (intent.person == account_id or intent.subject in subjects)
+        if not isinstance(intent.content, ChatContent):
+            return False
+        links_there = any(link in intent.content.body for link in links)
+        return intent.person == account_id or intent.subject in subjects or links_there
 
     def wordless(intent: Intent) -> Intent:
         if not meant(intent) or not isinstance(intent.content, ChatContent) or not intent.content.body:

@@ -39,6 +39,8 @@ class Kind(StrEnum):
 
     ASK = "ask"
     CASE_CARD = "case_card"
+    ROOM_LINE = "room_line"
+    ADMINS_WORD = "admins_word"
     WARNING = "warning"
     WITHDRAWAL = "withdrawal"
     REPLY = "reply"
@@ -49,6 +51,8 @@ class Kind(StrEnum):
 
 FACTS: Mapping[Kind, tuple[str, str]] = {
     Kind.ASK: ("ask_sent", "ask_suppressed"),
+    Kind.ROOM_LINE: ("room_line_sent", "room_line_dropped"),
+    Kind.ADMINS_WORD: ("admins_told", "admins_word_dropped"),
     Kind.CASE_CARD: ("case_card_sent", "case_card_dropped"),
     Kind.WARNING: ("warning_sent", "warning_dropped"),
     Kind.WITHDRAWAL: ("withdrawal_sent", "withdrawal_dropped"),
@@ -60,7 +64,12 @@ FACTS: Mapping[Kind, tuple[str, str]] = {
 """Log names for an intent that was sent, and for one that was dropped (with `reason`)."""
 
 
-TOO_LATE: Mapping[Kind, float] = {Kind.REPLY: HOUR, Kind.ALARM: 12 * HOUR, Kind.DIGEST: 6 * HOUR}
+TOO_LATE: Mapping[Kind, float] = {
+    Kind.REPLY: HOUR,
+    Kind.ALARM: 12 * HOUR,
+    Kind.DIGEST: 6 * HOUR,
+    Kind.ROOM_LINE: 12 * HOUR,
+}
 """Seconds after which something not yet sent is dropped: an answer to a command long past, the news of another day.
 Invitations have a rule of their own; warnings, cards and acknowledgements never lose their sense."""
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from engine import heartbeat
 from engine.backups.daily import is_due, name_of, tidy
-from engine.backups.lost import read_again
+from engine.backups.lost import lost_time, read_again
 from engine.backups.store import Community
 from engine.chatwork.markup import parse
-from engine.clock import DAY, HOUR, MINUTE
+from engine.clock import DAY, HOUR, MINUTE, Epoch
 from engine.errors import Ignored, Permanent, Transient
 from engine.events import MemberJoined, MemberLeft, MessageCreated
 from engine.log import get_logger
@@ -232,10 +232,13 @@ async def tell_digest(_: str, commit: Commit, deps: Deps) -> str:
     date = digest_due(commit.now, deps.hours.zone)
     if date is None:
         return "skipped: not in the morning"
+    lost = await lost_time(commit)
+    if lost is not None and digest_due(Epoch(lost.restored_at), deps.hours.zone) == date:
+        return "skipped: restored this morning, so it may have been told"
     now = await standing(commit.db, commit.now)
     counts = texts.Counts(now.asked, now.answered, now.waiting, now.open_cases, len(now.dead))
-    lost = [(loss.room_id, loss.start, loss.end) for loss in now.losses if loss.end >= commit.now - DAY]
-    told = await _tell_admins(date, texts.digest(counts, lost, deps.hours.zone), commit, deps, kind=Kind.DIGEST)
+    losses = [(loss.room_id, loss.start, loss.end) for loss in now.losses if loss.end >= commit.now - DAY]
+    told = await _tell_admins(date, texts.digest(counts, losses, deps.hours.zone), commit, deps, kind=Kind.DIGEST)
     return f"told: {date}" if told else "skipped: told today"
 
 

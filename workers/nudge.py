@@ -5,6 +5,7 @@ Safe to run twice: a message is a question at most once, and a question's state 
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.backups.lost import lost_time
@@ -14,8 +15,8 @@ from engine.outbox import put
 from engine.questions import following, rules, texts
 from engine.questions.hearing import hear
 from engine.questions.rules import State
-from engine.questions.store import Message, Question, Questions
-from workers import asking
+from engine.questions.store import LastLine, Message, Question, Questions
+from workers import asking, reminding
 from workers.asking import wake_next_wave
 from workers.explaining import explain
 from workers.gathering import staff_of
@@ -73,6 +74,8 @@ async def on_deletion(event: MessageDeleted, commit: Commit, deps: Deps) -> str:
 
 async def on_own_message(event: MessageCreated, commit: Commit, deps: Deps) -> str:
     """Words of the engine's own. After a restore an invitation among them may be news: who was asked stands in it."""
+    if texts.is_room_line(event.body):
+        return await _recall_line(event, commit, deps)
     found = texts.read_invitation(event.body)
     if found is None or await lost_time(commit) is None:
         raise Ignored("nothing of ours is forgotten")
@@ -84,6 +87,17 @@ async def on_own_message(event: MessageCreated, commit: Commit, deps: Deps) -> s
     if question.state is State.OPEN:
         wake_next_wave(question, commit, deps)
     return await following.recall_invitation(question, account_id, event, commit)
+
+
+async def _recall_line(event: MessageCreated, commit: Commit, deps: Deps) -> str:
+    """The room's line of a day stands there; after a restore that may be news."""
+    questions = Questions(commit)
+    on = datetime.fromtimestamp(event.sent_at, deps.hours.zone).date().isoformat()
+    last = await questions.last_line(event.room_id)
+    if last is not None and last.on >= on:
+        raise Ignored("known")
+    questions.put_last_line(event.room_id, LastLine(on=on))
+    return "recalled: the line of the day"
 
 
 async def _hear(
@@ -195,5 +209,6 @@ async def _early_answers(question: Question, commit: Commit, deps: Deps) -> str:
     return "waiting"
 
 
-JOBS: Mapping[str, Job] = asking.JOBS
-GUARDS: Mapping[Kind, Guard] = asking.GUARDS
+JOBS: Mapping[str, Job] = {**asking.JOBS, **reminding.JOBS}
+GUARDS: Mapping[Kind, Guard] = {**asking.GUARDS, **reminding.GUARDS}
+PERIODIC: Mapping[str, float] = reminding.PERIODIC

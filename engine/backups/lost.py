@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.clock import DAY
 from engine.commit import Commit, Record
-from engine.outbox import TOO_LATE, ChatContent, Intent
+from engine.outbox import ChatContent, Intent, Kind
 
 if TYPE_CHECKING:
     from engine.keys import Keys
@@ -23,6 +23,10 @@ KEPT = 31 * DAY
 
 LISTENING = 5.0
 """Seconds between two looks whether a room was read again."""
+
+
+OF_NOW = {Kind.REPLY, Kind.ALARM, Kind.DIGEST}
+"""What is only ever said about the present."""
 
 
 class LostTime(Record):
@@ -37,8 +41,8 @@ class LostTime(Record):
         return isinstance(intent.content, ChatContent) and intent.content.room_id in self.unread
 
     def may_hold(self, intent: Intent) -> bool:
-        """True if it may have been posted in the lost time. What is soon too late is never decided about the past."""
-        return intent.attempted_at is None and (intent.created_at <= self.restored_at or intent.kind not in TOO_LATE)
+        """True if it may have been posted in the lost time. What is of now is never decided about the past."""
+        return intent.attempted_at is None and (intent.created_at <= self.restored_at or intent.kind not in OF_NOW)
 
 
 def lost_key(keys: Keys) -> str:

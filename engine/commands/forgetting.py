@@ -61,7 +61,7 @@ async def forget(office: Office, account_id: int) -> Forgotten:
     links = {message_link(about.room_id, about.message_id) for about in hers}
     erased = {
         "events": await forgetting.forget_entries(db, account_id, links),
-        "posts": await forgetting.forget_intents(db, clock, account_id, subjects),
+        "posts": await forgetting.forget_intents(db, clock, account_id, subjects, links),
         "dead_letters": await forgetting.forget_dead_letters(db, clock, account_id),
         "messages": await forget_words(db, clock, account_id),
         "cases_without_words": await forget_evidence(db, clock, lambda case: case.account_id == account_id),

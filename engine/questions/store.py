@@ -6,6 +6,7 @@
 {c}:questions_in:<room>      zset    ids of a room's questions, by time of asking (at most a month back is looked at)
 {c}:message:<room>:<msg>     record  a message's author and text (expires by retention)
 {c}:last_ask:<room>          record  when a room last read an invitation (expires after a day)
+{c}:last_line:<room>         record  the day of a room's last line about waiting questions (expires after a week)
 {c}:replies:<room>:<msg>     record  ids of messages that reply to a message (expires by retention)
 """
 
@@ -91,6 +92,13 @@ class LastAsk(Record):
     at: float
 
 
+class LastLine(Record):
+    """The local date (2026-11-27) for which a room has its line, and the intent that says it, empty if read there."""
+
+    on: str
+    intent: str = ""
+
+
 class QuestionOf(Record):
     """Which question a message is."""
 
@@ -140,6 +148,18 @@ class Questions:
     def put_last_ask(self, room_id: int) -> None:
         """The room reads an invitation now."""
         self._commit.write(self._keys("last_ask", room_id), LastAsk(at=self._commit.now), ttl=DAY)
+
+    async def last_line(self, room_id: int) -> LastLine | None:
+        """The day of a room's last line, to be followed by the next."""
+        return await self._commit.read(self._keys("last_line", room_id), LastLine)
+
+    def put_last_line(self, room_id: int, line: LastLine) -> None:
+        """A room has its line for a day."""
+        self._commit.write(self._keys("last_line", room_id), line, ttl=7 * DAY)
+
+    def forget_last_line(self, room_id: int) -> None:
+        """The line was not said: the day has none."""
+        self._commit.erase(self._keys("last_line", room_id))
 
     async def of_message(self, room_id: int, message_id: str) -> Question | None:
         """The question that a message is."""

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.chatwork.compose import doctor, escape, message_link, to
+from engine.clock import DAY, HOUR
 from engine.questions.reasons import Why
 from engine.questions.resting import FOR_GOOD
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from engine.questions.reasons import Because
@@ -74,6 +75,38 @@ def read_invitation(body: str) -> tuple[int, int, str] | None:
     """Whom one of our invitations asked, and for which message of which room; None for any other text."""
     found = _INVITATION.match(body)
     return (int(found[1]), int(found[2]), found[3]) if found else None
+
+
+LISTED = 10
+"""Questions that the daily line quotes; of more it tells the number."""
+
+ROOM_LINE = "お返事をお待ちのご質問です。お心当たりがありましたら、ひとことでもいただけますと助かります。"
+
+
+def room_line(room_id: int, waiting: Sequence[tuple[str, str]]) -> str:
+    """List waiting questions (message id, text), oldest first, without a name."""
+    lines = [f"「{escape(one_line(text))}」\n{message_link(room_id, message_id)}" for message_id, text in waiting]
+    rest = len(lines) - LISTED
+    more = [f"ほかに{rest}件、お待ちのご質問があります。"] if rest > 0 else []
+    return "\n".join([ROOM_LINE, *lines[:LISTED], *more])
+
+
+def is_room_line(body: str) -> bool:
+    """True for what `room_line` wrote."""
+    return body.startswith(f"{ROOM_LINE}\n")
+
+
+def admins_word(question_id: str, link: str, question: str, waited: float, asked: int) -> str:
+    """Tell the admins of a question that nobody answered in `waited` seconds although `asked` people were asked."""
+    span = f"{waited // DAY:.0f}日" if waited >= DAY else f"{waited // HOUR:.0f}時間"
+    people = f"これまでに{asked}名の先生へお声がけしました。" if asked else "お声がけできる先生が見つかっていません。"
+    return (
+        f"お返事のないまま{span}がたったご質問があります({question_id})。{people}\n"
+        f"「{escape(one_line(question))}」\n"
+        f"{link}\n"
+        "お心当たりの先生へのお声がけをお願いできますでしょうか。"
+        f"「なぜ {question_id}」とお書きになると経緯をお伝えします。"
+    )
 
 
 RESUMED = "ありがとうございます。またお知恵をお借りしたいときに、お声がけいたします。"

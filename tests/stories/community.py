@@ -29,6 +29,7 @@ from engine.ingress.spool import Spool
 from engine.ingress.webhook import Door
 from engine.keys import Keys
 from engine.ports import Account
+from engine.questions.texts import is_room_line
 from engine.referrals.channel import VendorChannel
 from engine.referrals.delivery import Delivered
 from engine.referrals.mail import MailChannel
@@ -286,6 +287,11 @@ class Community:
     def transcript(self) -> list[str]:
         """What the engine wrote on the board."""
         return [posted.body for posted in self.chat.posted if posted.room_id == BOARD]
+
+    @property
+    def invitations(self) -> list[str]:
+        """The same without the daily lines about questions that wait."""
+        return [body for body in self.transcript if not is_room_line(body)]
 
     @property
     def admin_transcript(self) -> list[str]:

@@ -184,7 +184,7 @@ async def test_admins_vendors_and_the_engine_are_never_asked(community: Communit
     await community.after(minutes=6)
     await community.says(ASKER, QUESTION)
     await community.after(days=3)
-    assert community.transcript == []
+    assert community.invitations == []
 
 
 async def test_nothing_the_community_reads_tells_of_a_score(community: Community) -> None:

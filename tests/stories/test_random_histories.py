@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from engine.clock import DAY
 from engine.members.store import Members
 from engine.ports import Account
+from engine.questions.texts import is_room_line
 from tests.fakes import TOKYO
 from tests.stories.community import ADMIN, BOARD, ENGINE, SETTINGS, VENDOR_PERSON, Community, Said
 
@@ -57,15 +58,33 @@ STEPS = st.lists(
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """Something the engine posted: when, to whom, about which message."""
+    """Something the engine posted: when, to whom, about which message; a daily line is to nobody."""
 
     at: float
     account_id: int
     message_id: str
 
 
-async def live(steps: list[Step]) -> tuple[list[Invitation], dict[str, int], dict[int, list[tuple[float, float]]]]:
-    """Let a history happen: the invitations, the authors of messages, and everybody's pauses."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A daily line: when, and what it says."""
+
+    at: float
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the engine posted, the authors of messages, everybody's pauses."""
+
+    invitations: list[Invitation]
+    lines: list[Line]
+    authors: dict[str, int]
+    pauses: dict[int, list[tuple[float, float]]]
+
+
+async def live(steps: list[Step]) -> History:
+    """Let a history happen."""
     authors: dict[str, int] = {}
     pauses: dict[int, list[tuple[float, float]]] = {}
     redis = FakeAsyncRedis(server=FakeServer(), decode_responses=True)
@@ -82,7 +101,12 @@ async def live(steps: list[Step]) -> tuple[list[Invitation], dict[str, int], dic
             posts = {message.message_id: message.sent_at for message in community.chat.rooms.get(BOARD, [])}
             asked = [(post.message_id, post.body) for post in community.chat.posted if post.room_id == BOARD]
     await redis.aclose()
-    return [invitation(posts[message_id], body) for message_id, body in asked], authors, pauses
+    return History(
+        [invitation(posts[message_id], body) for message_id, body in asked if not is_room_line(body)],
+        [Line(posts[message_id], body) for message_id, body in asked if is_room_line(body)],
+        authors,
+        pauses,
+    )
 
 
 async def act(step: Step, said: list[Said], community: Community, pauses: dict[int, list[tuple[float, float]]]) -> None:
@@ -118,21 +142,34 @@ def invitation(at: float, body: str) -> Invitation:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_nobody_is_ever_bothered(steps: list[Step]) -> None:
-    invitations, authors, pauses = asyncio.run(live(steps))
+    history = asyncio.run(live(steps))
+    invitations = history.invitations
     members = {member.account_id for member in MEMBERS}
     per_question = Counter((invited.account_id, invited.message_id) for invited in invitations)
     assert max(per_question.values(), default=0) <= 1, "twice for one question"
     for invited in invitations:
         assert invited.account_id in members, "an admin, a vendor or the engine"
-        assert invited.account_id != authors[invited.message_id], "the asker"
-        hour = local_hour(invited.at)
-        assert 12.5 <= hour <= 15 or 19.5 <= hour <= 22.5 or is_weekend(invited.at), "outside active hours"
-        assert 7 <= hour <= 23, "in quiet hours"
-        spans = pauses.get(invited.account_id, [])
+        assert invited.account_id != history.authors[invited.message_id], "the asker"
+        assert is_active(invited.at), "outside active hours"
+        spans = history.pauses.get(invited.account_id, [])
         assert not any(start < invited.at < end for start, end in spans), "paused"
         for span, cap in ((DAY, CAPS["asks_per_day"]), (7 * DAY, CAPS["asks_per_week"])):
             near = [i for i in invitations if i.account_id == invited.account_id and 0 <= invited.at - i.at < span]
             assert len(near) <= int(str(cap)), "over a cap"
+
+    assert all(is_active(line.at) for line in history.lines), "outside active hours"
+    days = [_local(line.at).date() for line in history.lines]
+    assert len(days) == len(set(days)), "two lines a day"
+    for line in history.lines:
+        assert not re.search(r"\[To:|点|位", line.body), "a name or a score"
+        shown = re.findall(r"#!rid\d+-(\d+)", line.body)
+        assert shown, "nothing to say"
+        assert set(shown) <= set(history.authors)
+
+
+def is_active(at: float) -> bool:
+    hour = local_hour(at)
+    return 7 <= hour <= 23 and (12.5 <= hour <= 15 or 19.5 <= hour <= 22.5 or is_weekend(at))
 
 
 def local_hour(at: float) -> float:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import tempfile
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 
 from engine.connect import connect
 from engine.questions.store import list_questions
-from tests.stories.community import ADMIN, ADMIN_ROOM, BOARD, ENGINE, SETTINGS, VENDOR_PERSON, Community, Said
+from engine.questions.texts import is_room_line
+from tests.fakes import TOKYO
+from tests.stories.community import ADMIN, ADMIN_ROOM, BOARD, DIGEST, ENGINE, SETTINGS, VENDOR_PERSON, Community, Said
 from tests.stories.test_random_histories import CAPS, MEMBERS, WORDS, Step, act
 from tests.stories.test_restored import copied, restored
 
@@ -61,7 +64,10 @@ async def live(url: str, steps: list[Step], copied_after: int) -> tuple[Known, K
             await restored(community, made)
             after = await known(community)
             await community.after(days=4)
-            posts = Counter((post.room_id, essence(post.body)) for post in community.chat.posted)
+            times = {said.message_id: said.sent_at for room in community.chat.rooms.values() for said in room}
+            posts = Counter(
+                (post.room_id, essence(post.body, times[post.message_id])) for post in community.chat.posted
+            )
     await redis.aclose()
     return before, after, posts
 
@@ -73,8 +79,13 @@ async def known(community: Community) -> Known:
     }
 
 
-def essence(body: str) -> str:
-    """To whom and about which message; a case's number aside."""
+def essence(body: str, at: float) -> str:
+    """To whom and about which message; a case's number aside. Of what is said once a day, the day."""
+    day = datetime.fromtimestamp(at, TOKYO).date()
+    if is_room_line(body):
+        return f"the line of {day}"
+    if DIGEST in body:
+        return f"the digest of {day}"
     found = re.search(r"#!rid\d+-\d+", body)
     return (re.match(r"(\[To:\d+\])?", body) or [""])[0] + (found[0] if found else body)
 

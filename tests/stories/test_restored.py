@@ -295,3 +295,34 @@ async def test_everybody_reads_the_stream_to_its_end(community: Community, tmp_p
     for worker in community.runtimes:
         assert await Consumer(community.db, worker, "story").read(10, None) == []
         assert (await community.db.redis.xpending(community.db.keys.stream, worker))["pending"] == 0
+
+
+async def test_a_morning_that_was_restored_has_no_second_digest(community: Community, tmp_path: Path) -> None:
+    """The first was told in the lost time, with other numbers; none is better than two."""
+    community.clock.at = tokyo("2026-11-25 07:30")
+    made = await copied(community, tmp_path)
+    community.clock.at = tokyo("2026-11-25 09:00")
+    await community.after(minutes=15)
+    assert len(community.digests) == 1
+    await community.says(ASKER, QUESTION)
+    await restored(community, made)
+    await community.after(minutes=30)
+    assert len(community.digests) == 1
+    community.clock.at = tokyo("2026-11-26 09:00")
+    await community.after(minutes=15)
+    assert len(community.digests) == 2
+
+
+async def test_a_day_that_was_restored_has_no_second_line_about_what_waits(
+    community: Community, tmp_path: Path
+) -> None:
+    await community.says(ASKER, QUESTION)
+    community.clock.at = tokyo("2026-11-25 19:00")
+    made = await copied(community, tmp_path)
+    await community.after(minutes=40)
+    await community.after(minutes=20)
+    assert len(community.transcript) - len(community.invitations) == 1
+    await restored(community, made)
+    for _ in range(8):
+        await community.after(minutes=15)
+    assert len(community.transcript) - len(community.invitations) == 1

@@ -156,8 +156,9 @@ async def test_work_whose_wake_was_lost_is_started_again(community: Community) -
 
 async def test_work_that_stays_undone_is_an_error_in_the_log(community: Community) -> None:
     await community.says(ASKER, QUESTION)
+    await community.after(hours=1, minutes=59)
     community.silent = {"nudge"}
-    await community.after(hours=2, minutes=9)
+    await community.after(minutes=10)
     with structlog.testing.capture_logs() as quiet:
         await round_of(community, "sweep")
     assert [line for line in quiet if line["event"] == "work_overdue"] == []

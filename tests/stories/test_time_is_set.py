@@ -67,7 +67,7 @@ async def test_a_machine_that_wakes_at_night_asks_nobody_until_the_day(community
     await community.after(hours=10)
     assert community.transcript == []
     await community.after(hours=3, minutes=20)
-    assert len(community.transcript) == 3
+    assert len(community.invitations) == 3
 
 
 async def test_what_waited_behind_the_brake_for_more_than_a_day_is_dropped_and_counts_against_nobody(

@@ -1,0 +1,163 @@
+"""What the nudge worker says of questions that wait long: a line a day to the room, a word to the admins.
+
+Members see the waiting questions together, without a name. Safe to run twice: the room's day and the question stand in
+what is written, and everything is looked at again in the moment of sending.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from engine.backups.lost import lost_time
+from engine.chatwork.compose import message_link
+from engine.clock import MINUTE, Epoch
+from engine.moderation.store import Cases
+from engine.outbox import ChatContent, Drop, Go, Intent, Kind, Later, Verdict, put
+from engine.ports import Lane
+from engine.questions import choosing, texts
+from engine.questions.hearing import own_words
+from engine.questions.rules import State
+from engine.questions.store import LastLine, Questions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from engine.commit import Commit
+    from engine.questions.store import Question
+    from workers.runtime import Deps, Guard, Job
+
+AT_ONCE = 5
+"""Questions that the admins hear of in one round: after a long sleep the rest follows in the next."""
+
+
+async def remind(_: str, commit: Commit, deps: Deps) -> str:
+    """Look for questions that have waited long, and say so where that is not said yet. Only in active hours."""
+    if not deps.hours.is_active(commit.now):
+        return "skipped: outside active hours"
+    lost = await lost_time(commit)
+    unread = lost.unread if lost else ()
+    boards = [room_id for room_id in deps.community.rooms_of("board") if room_id not in unread]
+    lines = [await _remind_room(room_id, commit, deps) for room_id in boards]
+    told = sum([await _tell_admins(room_id, commit, deps) for room_id in boards])
+    return f"lines: {sum(lines)}, told of: {told}"
+
+
+async def _remind_room(room_id: int, commit: Commit, deps: Deps) -> bool:
+    """Write today's line, unless it is written; False if there is nothing to say."""
+    questions = Questions(commit)
+    today = _today(commit, deps)
+    last = await questions.last_line(room_id)
+    if last is not None and last.on >= today:
+        return False
+    body = await _line(room_id, commit, deps)
+    if body is None:
+        return False
+    intent = Intent(
+        id=f"line-{room_id}-{int(commit.now)}",
+        worker="nudge",
+        kind=Kind.ROOM_LINE,
+        lane=Lane.NUDGE,
+        subject=str(room_id),
+        content=ChatContent(room_id=room_id, body=body),
+        created_at=commit.now,
+    )
+    questions.put_last_line(room_id, LastLine(on=today, intent=intent.id))
+    return await put(commit, intent)
+
+
+async def _line(room_id: int, commit: Commit, deps: Deps) -> str | None:
+    """What the room would read now; None if no question has waited long enough."""
+    waiting = await _waiting(room_id, deps.community.nudge.room_line_after, commit)
+    quotes = []
+    for question in waiting:
+        text = await _text(question, commit)
+        if text:
+            quotes.append((question.message_id, text))
+    return texts.room_line(room_id, quotes) if quotes else None
+
+
+async def _waiting(room_id: int, since: float, commit: Commit) -> Sequence[Question]:
+    """Open questions of a room that have waited for `since` seconds, oldest first, but for those under moderation."""
+    cases = Cases(commit)
+    return [
+        question
+        for question in await Questions(commit).in_room(room_id)
+        if question.state is State.OPEN
+        and question.asked_at <= commit.now - since
+        and not await cases.is_case(room_id, question.message_id)
+    ]
+
+
+async def _text(question: Question, commit: Commit) -> str:
+    message = await Questions(commit).message(question.room_id, question.message_id)
+    return own_words(message.body) if message is not None else ""
+
+
+def _today(commit: Commit, deps: Deps) -> str:
+    return datetime.fromtimestamp(commit.now, deps.hours.zone).date().isoformat()
+
+
+async def line_still_wanted(intent: Intent, commit: Commit, deps: Deps) -> Verdict:
+    """At the moment of sending: the hour active, the room not just asked, and every question in it still waiting."""
+    assert isinstance(intent.content, ChatContent)
+    room_id, questions = intent.content.room_id, Questions(commit)
+    if not deps.hours.is_active(commit.now):
+        return await _drop_line(intent, room_id, "outside active hours", commit)
+    if await _line(room_id, commit, deps) != intent.content.body:
+        return await _drop_line(intent, room_id, "something changed", commit)
+    free = choosing.next_free(await questions.last_ask(room_id), commit.now)
+    if free > commit.now:
+        return Later(free, "the room was just asked")
+    questions.put_last_ask(room_id)
+    return Go()
+
+
+async def _drop_line(intent: Intent, room_id: int, reason: str, commit: Commit) -> Drop:
+    """The next round writes another: the day has none yet."""
+    questions = Questions(commit)
+    last = await questions.last_line(room_id)
+    if last is not None and last.intent == intent.id:
+        questions.forget_last_line(room_id)
+    return Drop(reason)
+
+
+async def _tell_admins(room_id: int, commit: Commit, deps: Deps) -> int:
+    """Tell the admins of questions that waited very long, each once; returns of how many."""
+    told = 0
+    for question in await _waiting(room_id, deps.community.nudge.admins_after, commit):
+        text = await _text(question, commit)
+        if text and told < AT_ONCE:
+            told += any([await _tell(question, text, admins, commit) for admins in deps.community.rooms_of("admin")])
+    return told
+
+
+async def _tell(question: Question, text: str, admins: int, commit: Commit) -> bool:
+    link = message_link(question.room_id, question.message_id)
+    intent = Intent(
+        id=f"admins-{question.id}-{admins}",
+        worker="nudge",
+        kind=Kind.ADMINS_WORD,
+        lane=Lane.DIGEST,
+        subject=question.id,
+        content=ChatContent(
+            room_id=admins,
+            body=texts.admins_word(question.id, link, text, commit.now - question.asked_at, len(question.asks)),
+        ),
+        created_at=commit.now,
+    )
+    return await put(commit, intent)
+
+
+async def word_still_wanted(intent: Intent, commit: Commit, deps: Deps) -> Verdict:
+    """At the moment of sending: the hour active, and the question still open."""
+    question = await Questions(commit).get(intent.subject)
+    if question is None or question.state is not State.OPEN:
+        return Drop("answered" if question else "forgotten")
+    active = deps.hours.next_active(commit.now)
+    return Go() if active == commit.now else Later(active or Epoch(commit.now + choosing.WEEK), "outside active hours")
+
+
+JOBS: Mapping[str, Job] = {"remind": remind}
+GUARDS: Mapping[Kind, Guard] = {Kind.ROOM_LINE: line_still_wanted, Kind.ADMINS_WORD: word_still_wanted}
+PERIODIC: Mapping[str, float] = {"remind": 15 * MINUTE}
