@@ -28,6 +28,7 @@ LASTING = {
     "strikes": "one record a person who was warned",
     "question": "until the retention's end, by the keeper",
     "question_of": "with its question",
+    "patience": "one record",
     "questions": "with its question",
     "questions_in": "with its question",
     "case": "the audit of a warning; without words after the retention's end",

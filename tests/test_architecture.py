@@ -136,9 +136,11 @@ def test_workers_know_the_runtime_and_not_each_other() -> None:
 
 HALVES = {
     "workers.score": {"workers.gathering"},
-    "workers.nudge": {"workers", "workers.asking", "workers.explaining", "workers.gathering", "workers.reminding"},
-}
-"""A worker with two files: what it does by events, and what it does by time."""
+    "workers.nudge": {
+        "workers", "workers.asking", "workers.explaining", "workers.gathering", "workers.learning", "workers.reminding",
+    },
+}  # fmt: skip
+"""A worker with several files: what it does by events, and what it does by time."""
 
 WORKER_NAMES = {"nudge", "score", "referral", "moderation", "keeper"}
 

@@ -24,6 +24,7 @@ from engine.questions.hearing import own_words
 from engine.questions.rules import State
 from engine.questions.store import Question, Questions
 from workers.gathering import gather
+from workers.learning import first_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +56,17 @@ def wake_next_wave(question: Question, commit: Commit, deps: Deps) -> None:
         commit.wake("nudge", "ask", question.id, due)
 
 
+async def begin_waiting(question: Question, commit: Commit, deps: Deps) -> Question:
+    """A question is new: set when its first wave is due, which for a newcomer's first is now."""
+    question = question.model_copy(update={"first_after": await first_after(question, commit)})
+    Questions(commit).put(question)
+    if question.first_after == 0 and question.asked_at > commit.now - AHEAD:
+        commit.wake("nudge", "ask", question.id, commit.now)
+    else:
+        wake_next_wave(question, commit, deps)
+    return question
+
+
 async def ask(question_id: str, commit: Commit, deps: Deps) -> str:
     """A wave is due: ask the few people who together are likely enough to answer."""
     question, later = await _due("ask", question_id, commit, deps)
@@ -63,9 +75,17 @@ async def ask(question_id: str, commit: Commit, deps: Deps) -> str:
     wake_next_wave(question, commit, deps)
     nudge = deps.community.nudge
     caps = Caps(nudge.asks_per_day, nudge.asks_per_week)
-    because = "a wave is due" if question.waves else "nobody answered by itself"
     wave = wave_of(question.waves, nudge.max_per_wave, caps)
-    return await _ask(question.model_copy(update={"waves": question.waves + 1}), wave, because, commit, deps)
+    return await _ask(question.model_copy(update={"waves": question.waves + 1}), wave, _because(question), commit, deps)
+
+
+def _because(question: Question) -> str:
+    """Why now, from a closed list."""
+    if question.waves:
+        return "a wave is due"
+    if question.first_after == 0:
+        return "a newcomer's first question"
+    return "nobody answered by itself" if question.first_after is None else "an answer by itself grew unlikely"
 
 
 async def replace_one(question_id: str, commit: Commit, deps: Deps) -> str:

@@ -16,7 +16,7 @@ from engine.questions import following, rules, texts
 from engine.questions.hearing import hear
 from engine.questions.rules import State
 from engine.questions.store import LastLine, Message, Question, Questions
-from workers import asking, reminding
+from workers import asking, learning, reminding
 from workers.asking import wake_next_wave
 from workers.explaining import explain
 from workers.gathering import staff_of
@@ -185,8 +185,7 @@ async def _open(event: MessageCreated | MessageUpdated, heard: rules.Heard, comm
     questions = Questions(commit)
     if await questions.of_message(event.room_id, event.message_id) is not None:
         return "skipped: is a question already"
-    question = await following.begin(event, heard.reason, commit)
-    wake_next_wave(question, commit, deps)
+    question = await asking.begin_waiting(await following.begin(event, heard.reason, commit), commit, deps)
     return f"opened: {question.id}, " + await _early_answers(question, commit, deps)
 
 
@@ -209,6 +208,6 @@ async def _early_answers(question: Question, commit: Commit, deps: Deps) -> str:
     return "waiting"
 
 
-JOBS: Mapping[str, Job] = {**asking.JOBS, **reminding.JOBS}
+JOBS: Mapping[str, Job] = {**asking.JOBS, **reminding.JOBS, **learning.JOBS}
 GUARDS: Mapping[Kind, Guard] = {**asking.GUARDS, **reminding.GUARDS}
-PERIODIC: Mapping[str, float] = reminding.PERIODIC
+PERIODIC: Mapping[str, float] = {**reminding.PERIODIC, **learning.PERIODIC}

@@ -37,6 +37,7 @@ class Member(Record):
     name: str
     joined_at: int | None = None
     paused_until: float = 0.0
+    first_question: str = ""  # the first that this version heard
 
 
 class Roster(Record):

@@ -26,6 +26,8 @@ STATES: Mapping[State, str] = {
 }
 MOMENTS: Mapping[str, str] = {
     "nobody answered by itself": "しばらく返信がなかったため",
+    "an answer by itself grew unlikely": "これまでの様子から、自然にはご返信がつきにくい頃合いになったため",
+    "a newcomer's first question": "参加されて最初のご質問のため",
     "a wave is due": "前のお声がけのあとも返信がなかったため",
     "somebody passed": "パスされた先生がいらしたため",
 }

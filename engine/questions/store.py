@@ -7,6 +7,7 @@
 {c}:message:<room>:<msg>     record  a message's author and text (expires by retention)
 {c}:last_ask:<room>          record  when a room last read an invitation (expires after a day)
 {c}:last_line:<room>         record  the day of a room's last line about waiting questions (expires after a week)
+{c}:patience                 record  when a question's first wave is due, as learnt
 {c}:replies:<room>:<msg>     record  ids of messages that reply to a message (expires by retention)
 """
 
@@ -99,6 +100,13 @@ class LastLine(Record):
     intent: str = ""
 
 
+class Patience(Record):
+    """From so many questions was learnt after how many active seconds somebody is asked; None: that is not known."""
+
+    questions: int
+    first_after: float | None = None
+
+
 class QuestionOf(Record):
     """Which question a message is."""
 
@@ -160,6 +168,15 @@ class Questions:
     def forget_last_line(self, room_id: int) -> None:
         """The line was not said: the day has none."""
         self._commit.erase(self._keys("last_line", room_id))
+
+    async def patience(self) -> Patience | None:
+        """What was learnt of how long questions wait, to look at."""
+        return (await self._db.read(self._keys("patience"), Patience))[0]
+
+    async def put_patience(self, learnt: Patience) -> None:
+        """Replace what was learnt."""
+        await self._commit.read(self._keys("patience"), Patience)
+        self._commit.write(self._keys("patience"), learnt)
 
     async def of_message(self, room_id: int, message_id: str) -> Question | None:
         """The question that a message is."""
@@ -230,8 +247,8 @@ class Questions:
         return [(reply_id, message) for reply_id, message in zip(ids, found, strict=True) if message is not None]
 
 
-async def list_questions(db: Database) -> list[Question]:
-    """All questions, oldest first."""
-    ids = await db.ranked(db.keys("questions"))
+async def list_questions(db: Database, *, since: float = 0.0) -> list[Question]:
+    """All questions, oldest first; from a time on, epoch seconds."""
+    ids = await db.ranked(db.keys("questions"), low=since)
     found = await db.read_many([db.keys("question", question_id) for question_id in ids], Question)
     return [question for question in found if question is not None]

@@ -228,7 +228,8 @@ def _asks(run: Run, policy: Policy, at: Epoch, question: Question, who: Doctor) 
     who.writes(at)
     run.stood_in[question.topic] += 1
     if policy.patient:
-        question.first = patience.first_ask(_curve(run, at), ActiveSeconds(WAVES[0]))
+        learnt = None if patience.goes_on_watching(question.id) else patience.first_ask(_curve(run, at))
+        question.first = WAVES[0] if learnt is None else learnt
     lucky = [(question.lucky_at, "answers", question, question.lucky)] if question.lucky_at else []
     return [*lucky, (_wave_at(question, 0), "wave", question, who)]
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.clock import HOUR, MINUTE, ActiveSeconds
-from engine.questions.patience import EARLIEST, ENOUGH, Curve, Wait, first_ask, learn
-
-SETTINGS = ActiveSeconds(2 * HOUR)
+from engine.calendar import build_hours
+from engine.clock import DAY, HOUR, MINUTE, Epoch
+from engine.questions.patience import EARLIEST, ENOUGH, Curve, Wait, first_ask, goes_on_watching, learn, watch
+from engine.settings import Community
+from tests.fakes import tokyo
 
 
 def answered(*seconds: float) -> list[Wait]:
@@ -43,18 +44,18 @@ def test_of_nothing_nothing_is_learnt() -> None:
 
 
 def test_until_enough_questions_are_known_the_settings_hold() -> None:
-    assert first_ask(learn(answered(*[MINUTE] * (ENOUGH - 1))), SETTINGS) == SETTINGS
-    assert first_ask(learn(answered(*[MINUTE] * ENOUGH)), SETTINGS) == EARLIEST
+    assert first_ask(learn(answered(*[MINUTE] * (ENOUGH - 1)))) is None
+    assert first_ask(learn(answered(*[MINUTE] * ENOUGH))) == EARLIEST
 
 
 def test_where_nearly_everything_is_answered_within_the_hour_nobody_is_asked_before() -> None:
     quick = learn(answered(*[(each % 60) * MINUTE for each in range(600)]))
-    assert HOUR - 20 * MINUTE <= first_ask(quick, SETTINGS) <= HOUR
+    assert HOUR - 20 * MINUTE <= (first_ask(quick) or 0) <= HOUR
 
 
 def test_where_answers_hardly_come_by_themselves_somebody_is_asked_as_soon_as_may_be() -> None:
     slow = learn([*answered(*[each * HOUR for each in range(1, 51)]), *waiting(*[60 * HOUR] * 250)])
-    assert first_ask(slow, SETTINGS) == EARLIEST
+    assert first_ask(slow) == EARLIEST
 
 
 def test_hope_is_the_chance_within_the_next_hour_of_those_that_still_wait() -> None:
@@ -68,5 +69,31 @@ def test_hope_is_the_chance_within_the_next_hour_of_those_that_still_wait() -> N
 def test_the_curve_only_falls_and_the_ask_is_never_before_anybody_could_read(waits: list[Wait]) -> None:
     curve = learn(waits)
     assert all(0 <= later <= earlier + 1e-12 for earlier, later in zip((1.0, *curve.still), curve.still, strict=False))
-    assert first_ask(curve, SETTINGS) >= EARLIEST
+    assert (first_ask(curve) or EARLIEST) >= EARLIEST
     assert 0 <= curve.hope(HOUR) <= 1
+
+
+HOURS = build_hours(Community.model_validate({"active_hours": {"holidays": "none"}}))
+NOON = tokyo("2026-11-24 13:00")
+TWO_DAYS_LATER = Epoch(NOON + 2 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("asks", "answers", "expected"),
+    [
+        pytest.param([], [HOUR], Wait(HOUR, answered=True), id="an answer by itself"),
+        pytest.param([], [2 * HOUR, HOUR], Wait(HOUR, answered=True), id="the first of two"),
+        pytest.param([30 * MINUTE], [HOUR], Wait(30 * MINUTE, answered=False), id="one after the invitation is not"),
+        pytest.param([90 * MINUTE], [HOUR], Wait(HOUR, answered=True), id="one before the invitation is"),
+        pytest.param([], [7 * HOUR], Wait(2.5 * HOUR, answered=True), id="only active hours count"),
+        pytest.param([], [], Wait(11 * HOUR, answered=False), id="nobody until now"),
+    ],
+)
+def test_how_long_a_question_waited_by_itself(asks: list[float], answers: list[int], expected: Wait) -> None:
+    """Active are 12:30 to 15:00 and 19:30 to 22:30."""
+    found = watch(int(NOON), [NOON + ask for ask in asks], [int(NOON + at) for at in answers], TWO_DAYS_LATER, HOURS)
+    assert (found.answered, round(found.seconds)) == (expected.answered, round(expected.seconds))
+
+
+def test_one_in_ten_goes_on_being_watched() -> None:
+    assert 60 <= sum(goes_on_watching(f"q{number}") for number in range(1000)) <= 140

@@ -29,7 +29,7 @@ from engine.ingress.spool import Spool
 from engine.ingress.webhook import Door
 from engine.keys import Keys
 from engine.ports import Account
-from engine.questions.texts import is_room_line
+from engine.questions.texts import read_invitation
 from engine.referrals.channel import VendorChannel
 from engine.referrals.delivery import Delivered
 from engine.referrals.mail import MailChannel
@@ -290,8 +290,8 @@ class Community:
 
     @property
     def invitations(self) -> list[str]:
-        """The same without the daily lines about questions that wait."""
-        return [body for body in self.transcript if not is_room_line(body)]
+        """Those by which it asked somebody for an answer."""
+        return [body for body in self.transcript if read_invitation(body) is not None]
 
     @property
     def admin_transcript(self) -> list[str]:

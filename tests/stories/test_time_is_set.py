@@ -16,9 +16,12 @@ from tests.stories.test_questions_are_answered import QUESTION, asked
 from workers.keeper import PERIODIC
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from redis.asyncio import Redis
+
+    from engine.ports import Account
 
 NAMES = "青井上江小川木倉佐清鈴高田"
 PUT_DOWN = "そんなことも知らないで開業するんですか？研修医でも知ってますよ。"
@@ -45,8 +48,19 @@ async def many_questions(community: Community, count: int) -> None:
     crowd = [type(ASKER)(200 + number, name, "member") for number, name in enumerate(NAMES)]
     community.chat.rosters[BOARD] += crowd
     await community.after(minutes=6)
+    await have_been_here_for_long(crowd, community)
     for number in range(count):
         await community.says(crowd[number], f"{QUESTION}（その{number}）")
+
+
+async def have_been_here_for_long(people: Sequence[Account], community: Community) -> None:
+    """A newcomer's first question would not wait."""
+    commit = community.db.commit(community.clock.now())
+    for person in people:
+        known = await Members(commit).get(person.account_id)
+        assert known is not None
+        Members(commit).put(known.model_copy(update={"joined_at": None}))
+    await community.db.apply(commit)
 
 
 async def test_a_machine_that_slept_does_not_pour_out_what_it_missed(community: Community) -> None:
