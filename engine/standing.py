@@ -11,6 +11,7 @@ from engine.heartbeat import beats, is_alive
 from engine.moderation.rules import State as CaseState
 from engine.moderation.store import list_cases
 from engine.outbox import Brake, brake_key
+from engine.questions.rules import WAITING
 from engine.questions.rules import State as QuestionState
 from engine.questions.store import LOOK_BACK, list_questions
 from engine.routes import WORKERS
@@ -51,9 +52,7 @@ async def standing(db: Database, now: float) -> Standing:
         braked_at=brake.pulled_at if brake else None,
         asked=len(lately),
         answered=sum(bool(question.answers) for question in lately),
-        waiting=sum(
-            question.state is QuestionState.OPEN and question.asked_at >= now - LOOK_BACK for question in questions
-        ),
+        waiting=sum(question.state in WAITING and question.asked_at >= now - LOOK_BACK for question in questions),
         open_cases=sum(case.state is CaseState.OPEN for case in await list_cases(db)),
         losses=tuple(await losses(db)),
         dead=tuple(await list_dead(db)),

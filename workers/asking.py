@@ -21,8 +21,9 @@ from engine.questions import choosing, following, texts
 from engine.questions.choosing import Caps, left_out, wave_of
 from engine.questions.decisions import Decision, Invitee, note
 from engine.questions.hearing import own_words
-from engine.questions.rules import State
+from engine.questions.rules import WAITING
 from engine.questions.store import Question, Questions
+from engine.questions.threads import rests
 from workers.gathering import gather
 from workers.learning import first_after
 
@@ -40,13 +41,15 @@ AHEAD = 12 * HOUR
 
 def next_wave(question: Question, commit: Commit, deps: Deps) -> Epoch | None:
     """When a question's next wave is due; after the last one there is none."""
-    waves = deps.community.nudge.waves
-    first = waves[0] if question.first_after is None else question.first_after
-    for wave in waves:
-        due = deps.hours.add(Epoch(question.asked_at), ActiveSeconds(first + wave - waves[0]))
-        if due is not None and due > commit.now:
-            return due
-    return None
+    dues = (_due_at(question, wave, deps) for wave in deps.community.nudge.waves)
+    return next((due for due in dues if due is not None and due > commit.now), None)
+
+
+def _due_at(question: Question, wave: float, deps: Deps) -> Epoch | None:
+    """When a wave of the settings is due for a question that may know better when it is first."""
+    usual = deps.community.nudge.waves[0]
+    first = usual if question.first_after is None else question.first_after
+    return deps.hours.add(Epoch(question.asked_at), ActiveSeconds(first + wave - usual))
 
 
 def wake_next_wave(question: Question, commit: Commit, deps: Deps) -> None:
@@ -65,6 +68,16 @@ async def begin_waiting(question: Question, commit: Commit, deps: Deps) -> Quest
     else:
         wake_next_wave(question, commit, deps)
     return question
+
+
+def wake_again(question: Question, commit: Commit, deps: Deps) -> None:
+    """A question waits again, or still: a wave that it missed meanwhile is due at once, but not while people talk."""
+    waves = deps.community.nudge.waves
+    due = _due_at(question, waves[min(question.waves, len(waves) - 1)], deps)
+    if due is None:
+        return
+    resting = rests(question.turns, commit.now)
+    commit.wake("nudge", "ask", question.id, Epoch(max(due, commit.now, resting[0] if resting else 0.0)))
 
 
 async def ask(question_id: str, commit: Commit, deps: Deps) -> str:
@@ -100,8 +113,14 @@ async def replace_one(question_id: str, commit: Commit, deps: Deps) -> str:
 async def _due(job: str, question_id: str, commit: Commit, deps: Deps) -> tuple[Question, str | None]:
     """The question, and why nobody is asked now; it is looked at again then. Raises `Ignored` if never."""
     question = await Questions(commit).get(question_id)
-    if question is None or question.state is not State.OPEN:
+    if question is None or question.state not in WAITING:
         raise Ignored("needs no invitation any more")
+    resting = rests(question.turns, commit.now)
+    if resting is not None:
+        until, reason = resting
+        commit.wake("nudge", job, question_id, Epoch(until))
+        commit.fact("ask_suppressed", question_id=question_id, reason=reason)
+        return question, f"later: {reason}"
     if await Cases(commit).is_case(question.room_id, question.message_id):
         commit.fact("ask_suppressed", question_id=question_id, reason="under moderation")
         return question, "skipped: under moderation"
@@ -214,6 +233,9 @@ async def still_wanted(intent: Intent, commit: Commit, deps: Deps) -> Verdict:
     if reason is not None:
         await _uninvite(question, intent.person, commit)
         return Drop(reason)
+    resting = rests(question.turns, commit.now)
+    if resting is not None:
+        return Later(Epoch(resting[0]), resting[1])
     active = deps.hours.next_active(commit.now)
     if active != commit.now:
         return Later(active or Epoch(commit.now + choosing.WEEK), "outside active hours")

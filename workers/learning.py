@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engine.clock import DAY
 from engine.members.store import Members
 from engine.questions import patience
-from engine.questions.rules import State
+from engine.questions.rules import WAITING
 from engine.questions.store import Patience, Questions, list_questions
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def learn_patience(_: str, commit: Commit, deps: Deps) -> str:
 
 def _wait(question: Question, commit: Commit, deps: Deps) -> Wait | None:
     """How long it waited; None for what was taken back or settled by the asker, nobody knows when."""
-    if not question.answers and question.state is not State.OPEN:
+    if not question.answers and question.state not in WAITING:
         return None
     asks, answers = (ask.at for ask in question.asks), (answer.at for answer in question.answers)
     return patience.watch(question.asked_at, asks, answers, commit.now, deps.hours)

@@ -1,6 +1,6 @@
 """Finds questions and follows their answers; whom it asks when none comes by itself stands in `workers/asking.py`.
 
-Safe to run twice: a message is a question at most once, and a question's state is only left once.
+Safe to run twice: a message is a question at most once, and what was said is followed anew each time.
 """
 
 from __future__ import annotations
@@ -10,23 +10,27 @@ from typing import TYPE_CHECKING
 
 from engine.backups.lost import lost_time
 from engine.errors import Ignored
+from engine.events import MessageUpdated
 from engine.members.store import Member, Members
 from engine.outbox import put
 from engine.questions import following, rules, texts
+from engine.questions.conversation import asks_about, follow, without_counter_questions
 from engine.questions.hearing import hear
-from engine.questions.rules import State
 from engine.questions.store import LastLine, Message, Question, Questions
+from engine.questions.talk import listen, unhear
+from engine.questions.threads import rewritten, without_message
 from workers import asking, learning, reminding
 from workers.asking import wake_next_wave
 from workers.explaining import explain
 from workers.gathering import staff_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from engine.commit import Commit
-    from engine.events import MessageCreated, MessageDeleted, MessageUpdated
+    from engine.events import MessageCreated, MessageDeleted
     from engine.outbox import Kind
+    from engine.questions.threads import Thread
     from workers.runtime import Deps, Guard, Job
 
 BOARD = "board"
@@ -39,37 +43,35 @@ async def on_message(event: MessageCreated, commit: Commit, deps: Deps) -> str:
     heard, known_before = await _hear(event, 0, commit, deps)
     if known_before is not None:
         raise Ignored("known already")
-    return await _decide(event, heard, commit, deps)
+    told = await _told_the_engine(event, heard, commit, deps)
+    return _outcome([*told, *await _listen(event, heard, commit, deps)])
 
 
 async def on_edit(event: MessageUpdated, commit: Commit, deps: Deps) -> str:
-    """An edited message: it may have become a question, or no longer be one. An unknown one is heard as new."""
+    """An edited message: it may have become something else to every question. An unknown one is heard as new."""
     heard, known_before = await _hear(event, event.updated_at, commit, deps)
     if known_before is None:
-        return await _decide(event, heard, commit, deps)
+        told = await _told_the_engine(event, heard, commit, deps)
+        return _outcome([*told, *await _listen(event, heard, commit, deps)])
     if known_before.updated_at >= event.updated_at:
         raise Ignored("a newer text is known")
-    questions = Questions(commit)
-    question = await questions.of_message(event.room_id, event.message_id)
-    if question is None and heard.is_question:
-        return await _open(event, heard, commit, deps)
-    if question is not None and question.state is State.OPEN and not heard.is_question:
-        return await _apply(rules.Withdraw(question.id), event, commit)
-    return "skipped: nothing changed"
+    return _outcome(await _listen(event, heard, commit, deps))
 
 
 async def on_deletion(event: MessageDeleted, commit: Commit, deps: Deps) -> str:
-    """A deleted message: its words are forgotten for good, and if it was a question, nobody is asked any more."""
+    """A deleted message: its words are forgotten for good. A question is withdrawn, an answer was none."""
     if deps.community.role_of(event.room_id) != BOARD:
         raise Ignored("not a board")
     questions = Questions(commit)
     await questions.forget_words(
         event.room_id, event.message_id, event.account_id, event.sent_at, deps.community.retention.messages
     )
-    question = await questions.of_message(event.room_id, event.message_id)
-    if question is None or question.state not in (State.OPEN, State.ANSWERED):
-        return "skipped: no question that waits"
-    return following.withdraw(question, commit)
+    said = await unhear(commit, event.room_id, event.message_id)
+    own = await questions.of_message(event.room_id, event.message_id)
+    threads = await _threads(event.room_id, own, commit)
+    gone = [without_message(each, event.message_id) for each in threads]
+    since = (event.sent_at, int(event.message_id))
+    return _outcome(await _move_on(threads, follow(gone, said, deps.own_account_id, since), commit, deps))
 
 
 async def on_own_message(event: MessageCreated, commit: Commit, deps: Deps) -> str:
@@ -84,7 +86,7 @@ async def on_own_message(event: MessageCreated, commit: Commit, deps: Deps) -> s
     if question is None or question.room_id != event.room_id or question.asks_of(account_id):
         raise Ignored("known, or its question is not")
     await Members(commit).invite(account_id)
-    if question.state is State.OPEN:
+    if question.state in rules.WAITING:
         wake_next_wave(question, commit, deps)
     return await following.recall_invitation(question, account_id, event, commit)
 
@@ -124,27 +126,73 @@ async def _hear(
     return heard, known
 
 
-async def _decide(event: MessageCreated | MessageUpdated, heard: rules.Heard, commit: Commit, deps: Deps) -> str:
-    questions = await Questions(commit).in_room(event.room_id)
-    decisions = rules.on_message(heard, [question.known() for question in questions], deps.own_account_id)
-    outcomes = [await _carry_out(decision, event, heard, commit, deps) for decision in decisions]
+def _outcome(outcomes: Sequence[str]) -> str:
     return ", ".join(outcomes) or "skipped: nothing to do"
 
 
-async def _carry_out(
-    decision: rules.Decision,
-    event: MessageCreated | MessageUpdated,
-    heard: rules.Heard,
-    commit: Commit,
-    deps: Deps,
-) -> str:
-    match decision:
-        case rules.OpenQuestion():
-            return await _open(event, heard, commit, deps)
-        case rules.Rest(until):
-            return await _rest(event, until, commit, deps)
-        case _:
-            return await _apply(decision, event, commit)
+async def _told_the_engine(
+    event: MessageCreated | MessageUpdated, heard: rules.Heard, commit: Commit, deps: Deps
+) -> list[str]:
+    """Carry out what the author wishes of the engine: to pass, or to be left in peace."""
+    questions = Questions(commit)
+    known = [question.known() for question in await questions.in_room(event.room_id)]
+    outcomes = []
+    for wish in rules.to_the_engine(heard, known, deps.own_account_id):
+        match wish:
+            case rules.Rest(until):
+                outcomes.append(await _rest(event, until, commit, deps))
+            case rules.RecordPass(question_id):
+                question = await questions.get(question_id)
+                if question is not None:
+                    outcomes.append(following.record_pass(question, heard.author, heard.sent_at, commit))
+    return outcomes
+
+
+async def _listen(event: MessageCreated | MessageUpdated, heard: rules.Heard, commit: Commit, deps: Deps) -> list[str]:
+    """What the message is to the room's questions, and what that makes of those said after it."""
+    said = list(await listen(commit, event.room_id, heard))
+    questions = Questions(commit)
+    own = await questions.of_message(event.room_id, event.message_id)
+    threads = await _threads(event.room_id, own, commit)
+    outcomes = []
+    if own is not None:
+        spoken = [rewritten(each, heard, _said_at(event)) for each in threads]
+    else:
+        spoken = threads
+        if heard.is_question and not asks_about(follow(threads, said, deps.own_account_id, heard.order), heard):
+            begun, early = await _open(event, heard, commit, deps)
+            outcomes.append(f"opened: {begun.id}")
+            threads = spoken = [*threads, begun.thread()]
+            said += [each for each in early if each.message_id not in {other.message_id for other in said}]
+    after = follow(spoken, said, deps.own_account_id, heard.order)
+    return [*outcomes, *await _move_on(threads, after, commit, deps)]
+
+
+async def _threads(room_id: int, own: Question | None, commit: Commit) -> list[Thread]:
+    """What is said about a room's questions, and about the one that the message itself is."""
+    found = {question.id: question for question in await Questions(commit).in_room(room_id)}
+    if own is not None:
+        found[own.id] = own
+    return [question.thread() for question in found.values()]
+
+
+def _said_at(event: MessageCreated | MessageUpdated) -> int:
+    return event.updated_at if isinstance(event, MessageUpdated) else event.sent_at
+
+
+async def _move_on(before: Sequence[Thread], after: Sequence[Thread], commit: Commit, deps: Deps) -> list[str]:
+    """Keep what became of the questions; those that wait again are due again."""
+    outcomes = []
+    after = without_counter_questions(after)
+    for old, new in zip(before, after, strict=True):
+        question = await Questions(commit).get(new.known.question_id) if new != old else None
+        if question is None:
+            continue
+        moved = following.move_on(question, new, commit)
+        outcomes.append(f"{moved.state}: {moved.id}")
+        if moved.state is not question.state and moved.state in rules.WAITING:
+            asking.wake_again(moved, commit, deps)
+    return outcomes
 
 
 async def _rest(event: MessageCreated | MessageUpdated, until: float, commit: Commit, deps: Deps) -> str:
@@ -162,39 +210,15 @@ async def _rest(event: MessageCreated | MessageUpdated, until: float, commit: Co
     return f"{outcome}: {event.account_id}"
 
 
-async def _apply(
-    decision: rules.RecordAnswer | rules.RecordPass | rules.CloseThanked | rules.Withdraw,
-    event: MessageCreated | MessageUpdated,
-    commit: Commit,
-) -> str:
-    question = await Questions(commit).get(decision.question_id)
-    if question is None:
-        return "skipped: question forgotten"
-    match decision:
-        case rules.RecordAnswer():
-            return following.record_answer(question, event.account_id, event.message_id, event.sent_at, commit)
-        case rules.RecordPass():
-            return following.record_pass(question, event.account_id, event.sent_at, commit)
-        case rules.CloseThanked():
-            return following.close_thanked(question, event.account_id, event.sent_at, commit)
-        case rules.Withdraw():
-            return following.withdraw(question, commit)
-
-
-async def _open(event: MessageCreated | MessageUpdated, heard: rules.Heard, commit: Commit, deps: Deps) -> str:
-    questions = Questions(commit)
-    if await questions.of_message(event.room_id, event.message_id) is not None:
-        return "skipped: is a question already"
-    question = await asking.begin_waiting(await following.begin(event, heard.reason, commit), commit, deps)
-    return f"opened: {question.id}, " + await _early_answers(question, commit, deps)
-
-
-async def _early_answers(question: Question, commit: Commit, deps: Deps) -> str:
-    """Webhooks come in any order: an answer may have arrived before its question."""
-    questions = Questions(commit)
+async def _open(
+    event: MessageCreated | MessageUpdated, heard: rules.Heard, commit: Commit, deps: Deps
+) -> tuple[Question, list[rules.Heard]]:
+    """Begin a question; also returns replies to it that came before it: webhooks come in any order."""
+    question = await following.begin(heard, event.room_id, commit)
+    question = await asking.begin_waiting(question, commit, deps)
     _, vendors = await staff_of(commit, deps)
-    for reply_id, reply in await questions.replies(question.room_id, question.message_id):
-        heard = hear(
+    early = [
+        hear(
             message_id=reply_id,
             author=reply.account_id,
             sent_at=reply.sent_at,
@@ -203,9 +227,9 @@ async def _early_answers(question: Question, commit: Commit, deps: Deps) -> str:
             can_answer=reply.account_id not in vendors,
             zone=deps.hours.zone,
         )
-        if heard is not None and rules.answered_by(heard, [question.known()], deps.own_account_id):
-            return following.record_answer(question, reply.account_id, reply_id, reply.sent_at, commit)
-    return "waiting"
+        for reply_id, reply in await Questions(commit).replies(question.room_id, question.message_id)
+    ]
+    return question, [each for each in early if each is not None]
 
 
 JOBS: Mapping[str, Job] = {**asking.JOBS, **reminding.JOBS, **learning.JOBS}

@@ -17,8 +17,9 @@ from engine.outbox import ChatContent, Drop, Go, Intent, Kind, Later, Verdict, p
 from engine.ports import Lane
 from engine.questions import choosing, texts
 from engine.questions.hearing import own_words
-from engine.questions.rules import State
+from engine.questions.rules import WAITING
 from engine.questions.store import LastLine, Questions
+from engine.questions.threads import rests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,7 +84,8 @@ async def _waiting(room_id: int, since: float, commit: Commit) -> Sequence[Quest
     return [
         question
         for question in await Questions(commit).in_room(room_id)
-        if question.state is State.OPEN
+        if question.state in WAITING
+        and rests(question.turns, commit.now) is None
         and question.asked_at <= commit.now - since
         and not await cases.is_case(room_id, question.message_id)
     ]
@@ -152,7 +154,7 @@ async def _tell(question: Question, text: str, admins: int, commit: Commit) -> b
 async def word_still_wanted(intent: Intent, commit: Commit, deps: Deps) -> Verdict:
     """At the moment of sending: the hour active, and the question still open."""
     question = await Questions(commit).get(intent.subject)
-    if question is None or question.state is not State.OPEN:
+    if question is None or question.state not in WAITING:
         return Drop("answered" if question else "forgotten")
     active = deps.hours.next_active(commit.now)
     return Go() if active == commit.now else Later(active or Epoch(commit.now + choosing.WEEK), "outside active hours")

@@ -14,6 +14,7 @@ from engine.moderation.store import forget_evidence, list_cases
 from engine.questions.decisions import forget_in_decisions
 from engine.questions.forgetting import forget_part, forget_questions, forget_words
 from engine.questions.store import list_questions
+from engine.questions.talk import forget_talk
 from engine.referrals.store import forget_claim, list_referrals
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ async def forget(office: Office, account_id: int) -> Forgotten:
         "events": await forgetting.forget_entries(db, account_id, links),
         "posts": await forgetting.forget_intents(db, clock, account_id, subjects, links),
         "dead_letters": await forgetting.forget_dead_letters(db, clock, account_id),
+        "talk": await forget_talk(db, clock, account_id),
         "messages": await forget_words(db, clock, account_id),
         "cases_without_words": await forget_evidence(db, clock, lambda case: case.account_id == account_id),
         "others_questions": await forget_part(db, clock, account_id),

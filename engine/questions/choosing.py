@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.clock import DAY, Epoch
 from engine.members.profiles import ATTRIBUTES, UNKNOWN, Profile, difference, likeness
-from engine.questions.rules import State
+from engine.questions.rules import WAITING, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -170,8 +170,8 @@ def may_still_ask(
     """Checked again at the moment of sending: why the invitation is no longer wanted; None if it is."""
     if question.state is State.WITHDRAWN:
         return "withdrawn"
-    if question.state is not State.OPEN:
-        return "answered"
+    if question.state not in WAITING:
+        return "parked" if question.state is State.PARKED else "answered"
     if under_moderation:
         return "under moderation"
     if paused_until > now:

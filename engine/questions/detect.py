@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ASKS_FROM = 0.5
-_LONGEST_PASS = 40
 
 
 class Reason(StrEnum):
@@ -94,42 +93,6 @@ def judge(body: str) -> Judgement:
     text = normalise(parsed.text)
     finding = _by_tag(text) or _by_frame(parsed) or _by_whole(text) or _by_sentences(text, answers=_answers(parsed))
     return Judgement(finding.asks, finding.confidence, finding.reason)
-
-
-def is_thanks(body: str) -> bool:
-    """Whether the message thanks for something received, not in advance."""
-    return any(_thanks(sentence) for sentence in _own_sentences(body))
-
-
-def is_solved(body: str) -> bool:
-    """Whether the asker says that the matter is settled, in words or by thanking, and asks nothing more."""
-    own = _own_sentences(body)
-    settled = any(_thanks(sentence) or phrases.SOLVED.search(sentence.text) for sentence in own)
-    still_open = any(phrases.UNSOLVED.search(sentence.text) for sentence in own)
-    return settled and not still_open and not judge(body).is_question
-
-
-def is_withdrawn(body: str) -> bool:
-    """Whether the message carries the tag that it is no question: `#質問ではない`."""
-    return phrases.NO_QUESTION_TAG.search(normalise(parse(body).text)) is not None
-
-
-def is_pass(body: str) -> bool:
-    """Whether somebody asked says "not me": `パス`, `わかりません、パスします`. Short messages only."""
-    own = _own_sentences(body)
-    return (
-        sum(len(sentence.text) for sentence in own) <= _LONGEST_PASS
-        and any(phrases.PASS.search(sentence.text) for sentence in own)
-        and not any(sentence.asks for sentence in own)
-    )
-
-
-def _own_sentences(body: str) -> tuple[Sentence, ...]:
-    return sentences(hide_spoken(normalise(parse(body).text)))
-
-
-def _thanks(sentence: Sentence) -> bool:
-    return bool(phrases.THANKS.search(sentence.text)) and not phrases.THANKS_IN_ADVANCE.search(sentence.text)
 
 
 def _answers(parsed: Parsed) -> bool:

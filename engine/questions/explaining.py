@@ -20,8 +20,10 @@ _QUESTION = re.compile(r"(?:なぜ|何故|なんで|why) {0,3}(q\d{1,9})[?。]?"
 
 STATES: Mapping[State, str] = {
     State.OPEN: "回答待ち",
+    State.CLARIFY: "確認のやりとり中",
     State.ANSWERED: "回答あり",
     State.THANKED: "解決済み",
+    State.PARKED: "保留中",
     State.WITHDRAWN: "取り下げ",
 }
 MOMENTS: Mapping[str, str] = {

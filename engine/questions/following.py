@@ -12,32 +12,35 @@ from engine.events import AskPassed, MemberAsked, QuestionAnswered, QuestionAske
 from engine.outbox import KEPT, ChatContent, Intent, Kind, intent_key
 from engine.outbox import State as Outbox
 from engine.ports import Lane
-from engine.questions.rules import State
-from engine.questions.store import Answer, Questions
+from engine.questions.rules import WAITING, State
+from engine.questions.store import Questions
+from engine.questions.threads import Act
 
 if TYPE_CHECKING:
     from engine.commit import Commit
     from engine.events import MessageCreated, MessageUpdated
-    from engine.questions.store import Question
+    from engine.questions.rules import Heard
+    from engine.questions.store import Answer, Question
+    from engine.questions.threads import Thread
 
 
 DUE = ("ask", "replace")
 """What the nudge worker may still have to do about a question, by its number."""
 
 
-async def begin(said: MessageCreated | MessageUpdated, reason: str, commit: Commit) -> Question:
+async def begin(heard: Heard, room_id: int, commit: Commit) -> Question:
     """A message is a question now; it must have been looked up by `Questions.of_message` in this commit."""
-    question = await Questions(commit).add(said.room_id, said.message_id, said.account_id, said.sent_at, reason)
+    question = await Questions(commit).add(room_id, heard)
     commit.publish(
         QuestionAsked(
             question_id=question.id,
-            room_id=said.room_id,
-            message_id=said.message_id,
-            account_id=said.account_id,
-            asked_at=said.sent_at,
+            room_id=room_id,
+            message_id=heard.message_id,
+            account_id=heard.author,
+            asked_at=heard.sent_at,
         )
     )
-    commit.fact("question_opened", question_id=question.id, room_id=said.room_id, reason=reason)
+    commit.fact("question_opened", question_id=question.id, room_id=room_id, reason=heard.reason)
     return question
 
 
@@ -97,27 +100,64 @@ async def recall_invitation(question: Question, account_id: int, said: MessageCr
     return f"recalled: {account_id} was asked for {question.id}"
 
 
-def record_answer(question: Question, account_id: int, message_id: str, at: int, commit: Commit) -> str:
-    """Somebody answered; their second answer is no second one. Returns the outcome."""
-    known = question.known()
-    if account_id in known.answerers:
-        return f"skipped: {question.id} has an answer of theirs"
-    answer = Answer(account_id=account_id, message_id=message_id, at=at)
-    state = State.ANSWERED if question.state is State.OPEN else question.state
-    Questions(commit).put(question.model_copy(update={"answers": (*question.answers, answer), "state": state}))
-    let_rest(question.id, commit)
-    was_asked = account_id in known.asked
+def move_on(question: Question, thread: Thread, commit: Commit) -> Question:
+    """A question as it is after what was said; what others must hear of it is told. It must have been read by `get`."""
+    moved = question.after(thread)
+    if moved == question:
+        return question
+    Questions(commit).put(moved)
+    known = question.known().answerers
+    for answer in moved.answers:
+        if answer.account_id not in known:
+            _tell_answered(moved, answer, commit)
+    if moved.state is not question.state:
+        _tell_state(moved, commit)
+    return moved
+
+
+def _tell_answered(question: Question, answer: Answer, commit: Commit) -> None:
+    was_asked = answer.account_id in question.known().asked
     commit.publish(
         QuestionAnswered(
             question_id=question.id,
-            message_id=message_id,
-            account_id=account_id,
+            message_id=answer.message_id,
+            account_id=answer.account_id,
             was_asked=was_asked,
-            answered_at=at,
+            answered_at=answer.at,
         )
     )
-    commit.fact("question_answered", question_id=question.id, account_id=account_id, was_asked=was_asked)
-    return f"answered: {question.id}"
+    [turn] = [turn for turn in question.turns if turn.message_id == answer.message_id and turn.act is Act.ANSWERS]
+    commit.fact(
+        "question_answered",
+        question_id=question.id,
+        account_id=answer.account_id,
+        was_asked=was_asked,
+        link=turn.link.value,
+        confidence=turn.confidence,
+    )
+
+
+def _tell_state(question: Question, commit: Commit) -> None:
+    """It is in another state: nobody is to be asked about what no longer waits."""
+    let_rest(question.id, commit)
+    match question.state:
+        case State.THANKED:
+            helpers = tuple(sorted({answer.account_id for answer in question.answers}))
+            thanked_at = max(turn.at for turn in question.turns if turn.act is Act.THANKS)
+            commit.publish(
+                ThanksGiven(
+                    question_id=question.id, account_id=question.account_id, helpers=helpers, thanked_at=thanked_at
+                )
+            )
+            commit.fact("question_thanked", question_id=question.id, helpers=len(helpers))
+        case State.WITHDRAWN:
+            commit.fact("question_withdrawn", question_id=question.id)
+        case State.ANSWERED:
+            pass  # every answer is told by itself
+        case State.OPEN:
+            commit.fact("question_reopened", question_id=question.id)
+        case State.CLARIFY | State.PARKED:
+            commit.fact("question_held", question_id=question.id, state=question.state.value)
 
 
 def record_pass(question: Question, account_id: int, at: int, commit: Commit) -> str:
@@ -128,30 +168,12 @@ def record_pass(question: Question, account_id: int, at: int, commit: Commit) ->
     Questions(commit).put(question.model_copy(update={"asks": asks}))
     commit.publish(AskPassed(question_id=question.id, account_id=account_id, passed_at=at))
     commit.fact("ask_passed", question_id=question.id, account_id=account_id)
-    if question.state is State.OPEN:
+    if question.state in WAITING:
         commit.wake("nudge", "replace", question.id, commit.now)
     return f"passed: {question.id}"
-
-
-def close_thanked(question: Question, account_id: int, at: int, commit: Commit) -> str:
-    """The asker is content: thanks to everybody who helped. Returns the outcome."""
-    Questions(commit).put(question.model_copy(update={"state": State.THANKED}))
-    let_rest(question.id, commit)
-    helpers = tuple(sorted({answer.account_id for answer in question.answers}))
-    commit.publish(ThanksGiven(question_id=question.id, account_id=account_id, helpers=helpers, thanked_at=at))
-    commit.fact("question_thanked", question_id=question.id, helpers=len(helpers))
-    return f"thanked: {question.id}"
 
 
 def let_rest(question_id: str, commit: Commit) -> None:
     """Nobody is to be asked about it any more."""
     for job in DUE:
         commit.sleep("nudge", job, question_id)
-
-
-def withdraw(question: Question, commit: Commit) -> str:
-    """It is no question after all. Returns the outcome."""
-    Questions(commit).put(question.model_copy(update={"state": State.WITHDRAWN}))
-    let_rest(question.id, commit)
-    commit.fact("question_withdrawn", question_id=question.id)
-    return f"withdrawn: {question.id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.chatwork.redaction import without_quotes_of
@@ -51,12 +52,16 @@ async def forget_part(db: Database, clock: Clock, account_id: int) -> int:
     """Take a person out of others' questions: as one who answered, and as one who was asked."""
 
     def without(question: Question) -> Question:
-        if account_id not in question.known().answerers | question.known().asked:
+        spoke = {turn.account_id for turn in question.turns}
+        if account_id not in question.known().answerers | question.known().asked | spoke:
             return question
         answers = tuple(
             answer.model_copy(update={"account_id": NOBODY}) if answer.account_id == account_id else answer
             for answer in question.answers
         )
-        return question.without_asks_of(account_id).model_copy(update={"answers": answers})
+        turns = tuple(
+            replace(turn, account_id=NOBODY) if turn.account_id == account_id else turn for turn in question.turns
+        )
+        return question.without_asks_of(account_id).model_copy(update={"answers": answers, "turns": turns})
 
     return await Records(db, clock).change("question", Question, without)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from engine.chatwork.markup import parse
 from engine.moderation.detect import Action, judge
-from engine.questions import detect
+from engine.questions import detect, remarks
 from engine.questions.resting import rests_until, resumes
 from engine.questions.rules import Heard
+from engine.questions.topics import topics
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -39,14 +40,21 @@ def hear(
         sent_at=sent_at,
         is_question=judgement.is_question,
         reason=judgement.reason,
-        is_thanks=detect.is_thanks(body),
-        is_solved=detect.is_solved(body),
-        is_pass=detect.is_pass(body),
-        is_withdrawn=detect.is_withdrawn(body),
+        is_thanks=remarks.is_thanks(body),
+        is_solved=remarks.is_solved(body),
+        is_unsolved=remarks.is_unsolved(body),
+        is_parked=remarks.is_parked(body),
+        is_pass=remarks.is_pass(body),
+        is_withdrawn=remarks.is_withdrawn(body),
         rests_until=rests_until(body, sent_at, zone) or 0.0,
         resumes=resumes(body),
-        has_words=bool(parsed.text.strip()),
+        substance=remarks.substance(body),
+        tells=remarks.tells_own_case(body),
+        asks_back=remarks.asks_back(body),
+        asks_everybody=parsed.to_all or remarks.asks_everybody(body),
+        nouns=frozenset(topics(parsed.text)),
         can_answer=can_answer and not hurts(body),
         replies_to=frozenset(reply.message_id for reply in replies),
+        quotes=frozenset((quote.account_id or 0, quote.time or 0) for quote in parsed.quotes),
         mentions=frozenset(parsed.mentions) | {reply.account_id for reply in replies},
     )

@@ -1,9 +1,6 @@
-"""What should happen when a message arrives. Pure. Whom to ask when no answer does stands in `choosing.py`.
+"""What somebody may tell the engine about being asked; what a question and a message are to the rules. Pure.
 
-open ──answer by another member──▶ answered ──thanks by the asker──▶ thanked
-│                                                                    ▲
-├──thanks or 解決 by the asker───────────────────────────────────────┘
-└──#質問ではない, deleted──▶ withdrawn                     never closed by time
+How a question goes on when people talk about it stands in `conversation.py`, whom to ask in `choosing.py`.
 """
 
 from __future__ import annotations
@@ -17,12 +14,18 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """Where a question is; see the drawing above."""
+    """Where a question is; the drawing stands in `conversation.py`."""
 
     OPEN = "open"
+    CLARIFY = "clarify"
     ANSWERED = "answered"
     THANKED = "thanked"
+    PARKED = "parked"
     WITHDRAWN = "withdrawn"
+
+
+WAITING = frozenset({State.OPEN, State.CLARIFY})
+"""States in which a question has no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,18 @@ class Known:
     asked: frozenset[int] = frozenset()
     passed: frozenset[int] = frozenset()
 
+    def silent(self, account_id: int) -> bool:
+        """Whether the engine asked somebody who has not reacted yet."""
+        return account_id in self.asked and account_id not in self.answerers | self.passed
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A message as the rules hear it. `can_answer` is false for vendors and the engine itself.
+    """A message as the rules hear it. `can_answer` is false for vendors and for words that hurt.
 
     `rests_until` is until when the author wants to be asked nothing, epoch seconds, 0 if nothing is said of it.
+    `substance` counts characters beyond thanks, greetings and 「なるほど」; `quotes` are author and time of what it
+    quotes, `nouns` what it is about.
     """
 
     message_id: str
@@ -53,45 +62,31 @@ class Heard:
     reason: str = ""
     is_thanks: bool = False
     is_solved: bool = False
+    is_unsolved: bool = False
+    is_parked: bool = False
     is_pass: bool = False
     is_withdrawn: bool = False
     rests_until: float = 0.0
     resumes: bool = False
-    has_words: bool = True
+    substance: int = 20
+    tells: bool = False
+    asks_back: bool = False
+    asks_everybody: bool = False
     can_answer: bool = True
     replies_to: frozenset[str] = frozenset()
+    quotes: frozenset[tuple[int, int]] = frozenset()
     mentions: frozenset[int] = frozenset()
+    nouns: frozenset[str] = frozenset()
 
-
-@dataclass(frozen=True, slots=True)
-class OpenQuestion:
-    """Take the message for a question."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordAnswer:
-    """The message answers a question."""
-
-    question_id: str
+    @property
+    def order(self) -> tuple[int, int]:
+        """When it was said, and which of two in one second came first."""
+        return self.sent_at, int(self.message_id)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordPass:
     """The author would rather not answer this one."""
-
-    question_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class CloseThanked:
-    """The asker is content."""
-
-    question_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Withdraw:
-    """It is no question after all."""
 
     question_id: str
 
@@ -103,50 +98,16 @@ class Rest:
     until: float
 
 
-Decision = OpenQuestion | RecordAnswer | RecordPass | CloseThanked | Withdraw | Rest
-
-
-def on_message(heard: Heard, questions: Sequence[Known], engine: int) -> list[Decision]:
-    """Decide about a new message in a room whose not withdrawn questions are `questions` (oldest first)."""
-    if heard.is_withdrawn:
-        return [Withdraw(question.question_id) for question in _own(heard, questions)[-1:]]
-    if (heard.rests_until or heard.resumes) and (engine in heard.mentions or _asked_and_silent(heard, questions)):
-        silent = _asked_and_silent(heard, questions) if heard.rests_until else []
-        return [*(RecordPass(question.question_id) for question in silent), Rest(heard.rests_until)]
+def to_the_engine(heard: Heard, questions: Sequence[Known], engine: int) -> list[RecordPass | Rest]:
+    """What a message tells the engine in a room whose not withdrawn questions are `questions` (oldest first)."""
+    silent = _silent(heard, questions)
+    if (heard.rests_until or heard.resumes) and (engine in heard.mentions or silent):
+        passed = silent if heard.rests_until else []
+        return [*(RecordPass(question.question_id) for question in passed), Rest(heard.rests_until)]
     if heard.is_pass:
-        return [RecordPass(question.question_id) for question in _asked_and_silent(heard, questions)[-1:]]
-    decisions: list[Decision] = [RecordAnswer(found.question_id) for found in answered_by(heard, questions, engine)]
-    if (heard.is_thanks or heard.is_solved) and not heard.is_question:
-        decisions += [CloseThanked(question.question_id) for question in _own(heard, questions)[-1:]]
-    if heard.is_question:
-        decisions.append(OpenQuestion())
-    return decisions
+        return [RecordPass(question.question_id) for question in silent[-1:]]
+    return []
 
 
-def answered_by(heard: Heard, questions: Iterable[Known], engine: int) -> list[Known]:
-    """Questions that a message answers: by replying to one, by mentioning its asker, or to the engine that asked."""
-    if not heard.can_answer or not heard.has_words or heard.is_question:
-        return []
-    others = [question for question in questions if question.asker != heard.author]
-    replied = [question for question in others if question.message_id in heard.replies_to]
-    if replied:
-        return replied
-    asked = _asked_and_silent(heard, others)[-1:]
-    if asked and engine in heard.mentions:
-        return asked
-    waiting = [question for question in others if question.state is State.OPEN and question.asker in heard.mentions]
-    return waiting[-1:]
-
-
-def _own(heard: Heard, questions: Iterable[Known]) -> list[Known]:
-    """Questions of the author that still wait for thanks."""
-    return [q for q in questions if q.asker == heard.author and q.state in (State.OPEN, State.ANSWERED)]
-
-
-def _asked_and_silent(heard: Heard, questions: Iterable[Known]) -> list[Known]:
-    """Questions for which the engine asked the author, who has not reacted yet."""
-    return [
-        question
-        for question in questions
-        if heard.author in question.asked and heard.author not in question.answerers | question.passed
-    ]
+def _silent(heard: Heard, questions: Iterable[Known]) -> list[Known]:
+    return [question for question in questions if question.silent(heard.author)]

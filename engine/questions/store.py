@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING
 from engine.clock import DAY
 from engine.commit import Commit, Database, Record
 from engine.questions.rules import Known, State
+from engine.questions.threads import Act, Link, Thread, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    from engine.questions.rules import Heard
 
 LOOK_BACK = 31 * DAY
 """Older questions are not looked at when somebody answers or thanks without a reply tag."""
@@ -60,6 +63,8 @@ class Question(Record):
     reason: str = ""
     waves: int = 0  # waves that were decided
     first_after: float | None = None  # active seconds until the first wave is due; None: as the settings say
+    nouns: tuple[str, ...] = ()  # what it is about
+    turns: tuple[Turn, ...] = ()  # what was said about it, in order
 
     def asks_of(self, account_id: int) -> tuple[Ask, ...]:
         """The invitation of a member, if there is one."""
@@ -73,6 +78,20 @@ class Question(Record):
         """The question as if a member had not been invited."""
         return self.model_copy(update={"asks": tuple(ask for ask in self.asks if ask.account_id != account_id)})
 
+    def thread(self) -> Thread:
+        """With what was said about it; of a question of an older version, with what is known of that."""
+        return Thread(self.known(), frozenset(self.nouns), self.turns or tuple(_turns_of_old(self)))
+
+    def after(self, thread: Thread) -> Question:
+        """As it is after a thread: its turns, state and answers, the first of everybody."""
+        answers: dict[int, Answer] = {}
+        for turn in thread.turns:
+            if turn.act is Act.ANSWERS:
+                answer = Answer(account_id=turn.account_id, message_id=turn.message_id, at=turn.at)
+                answers.setdefault(turn.account_id, answer)
+        update = {"turns": thread.turns, "state": thread.state, "answers": tuple(answers.values())}
+        return self.model_copy(update=update)
+
     def known(self) -> Known:
         """As the rules see it."""
         return Known(
@@ -85,6 +104,16 @@ class Question(Record):
             asked=frozenset(ask.account_id for ask in self.asks),
             passed=frozenset(ask.account_id for ask in self.asks if ask.passed),
         )
+
+
+def _turns_of_old(question: Question) -> Iterator[Turn]:
+    """What version 0.1.0 remembered: answers, and how it ended."""
+    for answer in question.answers:
+        yield Turn(answer.message_id, answer.account_id, answer.at, Act.ANSWERS, Link.REPLY)
+    ending = {State.THANKED: Act.THANKS, State.WITHDRAWN: Act.WITHDRAWS}.get(question.state)
+    if ending is not None:
+        at = max((answer.at for answer in question.answers), default=question.asked_at)
+        yield Turn(question.message_id, question.account_id, at, ending, Link.OWN)
 
 
 class LastAsk(Record):
@@ -183,16 +212,18 @@ class Questions:
         found = await self._commit.read(self._keys("question_of", room_id, message_id), QuestionOf)
         return await self.get(found.question_id) if found else None
 
-    async def add(self, room_id: int, message_id: str, account_id: int, asked_at: int, reason: str) -> Question:
+    async def add(self, room_id: int, heard: Heard) -> Question:
         """A new question with the next number; its message must have been looked up by `of_message` in this commit."""
         number = await self._db.next_number("question")
+        message_id, asked_at = heard.message_id, heard.sent_at
         question = Question(
             id=f"q{number}",
             room_id=room_id,
             message_id=message_id,
-            account_id=account_id,
+            account_id=heard.author,
             asked_at=asked_at,
-            reason=reason,
+            reason=heard.reason,
+            nouns=tuple(sorted(heard.nouns)),
         )
         await self.get(question.id)
         self.put(question)

@@ -9,6 +9,7 @@ import pytest
 from engine.outbox import ChatContent, Intent, Kind, put
 from engine.outbox import State as Outbox
 from engine.ports import Lane
+from engine.questions.rules import Heard
 from engine.questions.store import Answer, Ask, Questions
 from tests.terminal import BOARD
 
@@ -27,7 +28,7 @@ def asked(terminal: Terminal, *asks: Ask, message_id: str = "1001", answers: tup
         commit = office.commit()
         store = Questions(commit)
         assert await store.of_message(BOARD, message_id) is None
-        question = await store.add(BOARD, message_id, 101, ASKED_AT, "ends with a question mark")
+        question = await store.add(BOARD, Heard(message_id, 101, ASKED_AT, reason="ends with a question mark"))
         store.put(question.model_copy(update={"asks": asks, "answers": answers}))
         await office.apply(commit)
         return question.id

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.questions.detect import Reason, is_pass, is_solved, is_thanks, is_withdrawn, judge
+from engine.questions.detect import Reason, judge
+from engine.questions.remarks import is_pass, is_solved, is_thanks, is_withdrawn
 
 QUESTIONS = [
     "空調の更新、皆さんは何年ごとにされていますか？",

@@ -148,7 +148,6 @@ async def test_two_webhooks_for_one_message_are_one_question(community: Communit
     [
         pytest.param(VENDOR_PERSON, "弊社の書式をお使いください。", id="a vendor's reply is no answer"),
         pytest.param(ASKER, "補足です。内科の紹介状です。", id="the asker's own reply is no answer"),
-        pytest.param(THIRD, "それは院内の紹介ですか？", id="a clarifying question is no answer"),
         pytest.param(THIRD, "[qt]こう書いています[/qt]", id="a reply without own words is no answer"),
     ],
 )
@@ -156,6 +155,93 @@ async def test_no_answer(community: Community, who: Account, body: str) -> None:
     question = await community.says(ASKER, QUESTION)
     await community.replies(who, question, body)
     assert (await states(community))[0] == "open"
+
+
+async def test_a_clarifying_question_turns_the_ball_to_the_asker(community: Community) -> None:
+    """Nobody is asked until they explain; who asks back has asked no question of their own."""
+    question = await community.says(ASKER, QUESTION)
+    await community.replies(THIRD, question, "それは院内の紹介ですか？")
+    assert await states(community) == ["clarify"]
+    await community.after(hours=9)
+    assert community.transcript == []
+    await community.says(ASKER, "院外の病院へのものです。")
+    assert await states(community) == ["open"]
+    await community.after(minutes=21)
+    assert len(community.invitations) == 1
+
+
+async def test_an_asker_who_does_not_come_back_is_not_left_alone(community: Community) -> None:
+    question = await community.says(ASKER, QUESTION)
+    await community.replies(THIRD, question, "それは院内の紹介ですか？")
+    await community.after(days=2)
+    assert len(community.invitations) >= 1
+
+
+async def test_words_without_a_mark_that_answer_stop_the_nudge(community: Community) -> None:
+    await community.says(ASKER, QUESTION)
+    await community.says(COLLEAGUE, "紹介状の書き方は、うちは医師会の書式を使っています。")
+    assert await states(community) == ["answered"]
+    await community.after(days=3)
+    assert community.transcript == []
+
+
+async def test_words_that_may_be_an_answer_only_put_off_the_nudge(community: Community) -> None:
+    await community.says(ASKER, QUESTION)
+    await community.says(COLLEAGUE, "医師会に書式があった気がします。")
+    assert await states(community) == ["open"]
+    await community.after(hours=5)
+    assert community.transcript == []
+    await community.after(hours=14)
+    assert len(community.invitations) == 1
+
+
+async def test_while_people_talk_about_it_nobody_is_asked(community: Community) -> None:
+    question = await community.says(ASKER, QUESTION)
+    await community.after(hours=1, minutes=50)
+    await community.replies(THIRD, question, "それは院内の紹介ですか？")
+    await community.says(ASKER, "院外の病院へのものです。")
+    await community.after(minutes=19)
+    assert community.transcript == []
+    await community.after(minutes=2)
+    assert len(community.invitations) == 1
+
+
+async def test_not_yet_opens_the_question_again_and_another_is_asked(community: Community) -> None:
+    question = await community.says(ASKER, QUESTION)
+    await community.replies(COLLEAGUE, question, "こう書いています。")
+    await community.says(ASKER, "ありがとうございます。ただ、まだ解決していません。")
+    assert await states(community) == ["open"]
+    await community.after(days=1)
+    assert asked(community) == [THIRD.account_id]
+
+
+async def test_what_can_wait_is_left_in_peace_until_the_asker_comes_back(community: Community) -> None:
+    await community.says(ASKER, QUESTION)
+    await community.says(ASKER, "この件はいったん保留にします。")
+    assert await states(community) == ["parked"]
+    await community.after(days=3)
+    assert community.transcript == community.admin_transcript == []
+    await community.says(ASKER, "やはりまだ困っています。")
+    assert await states(community) == ["open"]
+    await community.after(days=1)
+    assert len(community.invitations) >= 1
+
+
+async def test_a_deleted_answer_opens_the_question_again(community: Community) -> None:
+    question = await community.says(ASKER, QUESTION)
+    answer = await community.replies(COLLEAGUE, question, "こう書いています。")
+    community.deletes(answer)
+    await community.after(minutes=2)
+    assert await states(community) == ["open"]
+
+
+async def test_an_edit_makes_an_answer_of_what_was_none(community: Community) -> None:
+    question = await community.says(ASKER, QUESTION)
+    said = await community.replies(COLLEAGUE, question, "なるほど。")
+    assert await states(community) == ["open"]
+    tag = f"[rp aid={ASKER.account_id} to={BOARD}-{question.message_id}]{ASKER.name}さん"
+    await community.edits(said, f"{tag}\nうちは医師会の書式を使っています。")
+    assert await states(community) == ["answered"]
 
 
 async def test_an_edit_that_takes_the_question_back_withdraws_it(community: Community) -> None:

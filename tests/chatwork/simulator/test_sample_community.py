@@ -32,7 +32,7 @@ from engine.chatwork.simulator.sample.script import (
 from engine.chatwork.simulator.testing import ManualClock
 from engine.chatwork.simulator.webhooks import Trigger
 from engine.chatwork.simulator.world import World
-from engine.questions import detect
+from engine.questions import detect, remarks
 from engine.settings import Community
 
 QUESTIONS = {"application", "staff", "floor", "plan", "records", "waiting"}
@@ -147,7 +147,7 @@ def test_some_questions_have_no_question_mark_and_one_comes_for_the_third_time()
 def test_every_asker_with_an_answer_says_thanks() -> None:
     for key in QUESTIONS - {"floor"}:
         asker = asked_by(key).who
-        assert any(line.who == asker and detect.is_solved(line.text) for line in SCRIPT)
+        assert any(line.who == asker and remarks.is_solved(line.text) for line in SCRIPT)
 
 
 @pytest.mark.parametrize("line", [pytest.param(line, id=f"{line.who} at {line.at}") for line in SCRIPT])
@@ -162,7 +162,7 @@ HARMLESS += [text for arrival in ARRIVALS for text in (arrival.hello, arrival.we
 @pytest.mark.parametrize("text", [pytest.param(text, id=text[:12]) for text in HARMLESS])
 def test_reactions_ask_nothing(text: str) -> None:
     assert not detect.judge(REPLY + text).is_question
-    assert detect.is_pass(REPLY + text) is (text == NO_TIME)
+    assert remarks.is_pass(REPLY + text) is (text == NO_TIME)
 
 
 def test_hellos_carry_the_code() -> None:
