@@ -5,6 +5,7 @@ Safe to run twice: a message is a question at most once, and what was said is fo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from engine.events import MessageUpdated
 from engine.members.store import Member, Members
 from engine.outbox import put
 from engine.questions import following, rules, texts
-from engine.questions.conversation import asks_about, follow, without_counter_questions
+from engine.questions.conversation import follow
 from engine.questions.hearing import hear
 from engine.questions.store import LastLine, Message, Question, Questions
 from engine.questions.talk import listen, unhear
@@ -34,6 +35,16 @@ if TYPE_CHECKING:
     from workers.runtime import Deps, Guard, Job
 
 BOARD = "board"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A room's threads as they are kept and as they are now, what was said lately, and from when on that is news."""
+
+    before: Sequence[Thread]
+    now: Sequence[Thread]
+    said: Sequence[rules.Heard]
+    since: tuple[int, int]
 
 
 async def on_message(event: MessageCreated, commit: Commit, deps: Deps) -> str:
@@ -71,7 +82,7 @@ async def on_deletion(event: MessageDeleted, commit: Commit, deps: Deps) -> str:
     threads = await _threads(event.room_id, own, commit)
     gone = [without_message(each, event.message_id) for each in threads]
     since = (event.sent_at, int(event.message_id))
-    return _outcome(await _move_on(threads, follow(gone, said, deps.own_account_id, since), commit, deps))
+    return _outcome(await _follow(event.room_id, News(threads, gone, said, since), commit, deps))
 
 
 async def on_own_message(event: MessageCreated, commit: Commit, deps: Deps) -> str:
@@ -150,22 +161,53 @@ async def _told_the_engine(
 
 async def _listen(event: MessageCreated | MessageUpdated, heard: rules.Heard, commit: Commit, deps: Deps) -> list[str]:
     """What the message is to the room's questions, and what that makes of those said after it."""
-    said = list(await listen(commit, event.room_id, heard))
-    questions = Questions(commit)
-    own = await questions.of_message(event.room_id, event.message_id)
-    threads = await _threads(event.room_id, own, commit)
+    said = await listen(commit, event.room_id, heard)
+    own = await Questions(commit).of_message(event.room_id, event.message_id)
+    before = await _threads(event.room_id, own, commit)
+    spoken = [rewritten(each, heard, _said_at(event)) for each in before]
+    return await _follow(event.room_id, News(before, spoken, said, heard.order), commit, deps)
+
+
+async def _follow(room_id: int, news: News, commit: Commit, deps: Deps) -> list[str]:
+    """Follow what was said, begin the questions that are new, and keep what became of the others."""
+    before, now = list(news.before), list(news.now)
+    after = follow(now, news.said, deps.own_account_id, news.since)
+    begun, early = await _begin_all(room_id, after[len(before) :], news.said, commit, deps)
+    if begun:
+        fresh = [question.thread() for question in begun]
+        before, now = [*before, *fresh], [*now, *fresh]
+        after = follow(now, [*news.said, *early], deps.own_account_id, news.since)
+    return [*(f"opened: {question.id}" for question in begun), *await _move_on(before, after, commit, deps)]
+
+
+async def _begin_all(
+    room_id: int, threads: Sequence[Thread], said: Sequence[rules.Heard], commit: Commit, deps: Deps
+) -> tuple[list[Question], list[rules.Heard]]:
+    """Begin questions; also returns replies to them that came before them: webhooks come in any order."""
+    known = {heard.message_id: heard for heard in said}
+    begun: list[Question] = []
+    early: dict[str, rules.Heard] = {}
+    for thread in threads:
+        heard = known[thread.known.message_id]
+        if await Questions(commit).of_message(room_id, heard.message_id) is None:
+            question = await following.begin(heard, room_id, commit)
+            begun.append(await asking.begin_waiting(question, commit, deps))
+            early |= {reply.message_id: reply for reply in await _early_replies(question, commit, deps)}
+    return begun, [reply for message_id, reply in early.items() if message_id not in known]
+
+
+async def _move_on(before: Sequence[Thread], after: Sequence[Thread], commit: Commit, deps: Deps) -> list[str]:
+    """Keep what became of the questions; those that wait again are due again."""
     outcomes = []
-    if own is not None:
-        spoken = [rewritten(each, heard, _said_at(event)) for each in threads]
-    else:
-        spoken = threads
-        if heard.is_question and not asks_about(follow(threads, said, deps.own_account_id, heard.order), heard):
-            begun, early = await _open(event, heard, commit, deps)
-            outcomes.append(f"opened: {begun.id}")
-            threads = spoken = [*threads, begun.thread()]
-            said += [each for each in early if each.message_id not in {other.message_id for other in said}]
-    after = follow(spoken, said, deps.own_account_id, heard.order)
-    return [*outcomes, *await _move_on(threads, after, commit, deps)]
+    for old, new in zip(before, after, strict=False):
+        question = await Questions(commit).get(new.known.question_id) if new != old else None
+        if question is None:
+            continue
+        moved = following.move_on(question, new, commit)
+        outcomes.append(f"{moved.state}: {moved.id}")
+        if moved.state is not question.state and moved.state in rules.WAITING:
+            asking.wake_again(moved, commit, deps)
+    return outcomes
 
 
 async def _threads(room_id: int, own: Question | None, commit: Commit) -> list[Thread]:
@@ -178,21 +220,6 @@ async def _threads(room_id: int, own: Question | None, commit: Commit) -> list[T
 
 def _said_at(event: MessageCreated | MessageUpdated) -> int:
     return event.updated_at if isinstance(event, MessageUpdated) else event.sent_at
-
-
-async def _move_on(before: Sequence[Thread], after: Sequence[Thread], commit: Commit, deps: Deps) -> list[str]:
-    """Keep what became of the questions; those that wait again are due again."""
-    outcomes = []
-    after = without_counter_questions(after)
-    for old, new in zip(before, after, strict=True):
-        question = await Questions(commit).get(new.known.question_id) if new != old else None
-        if question is None:
-            continue
-        moved = following.move_on(question, new, commit)
-        outcomes.append(f"{moved.state}: {moved.id}")
-        if moved.state is not question.state and moved.state in rules.WAITING:
-            asking.wake_again(moved, commit, deps)
-    return outcomes
 
 
 async def _rest(event: MessageCreated | MessageUpdated, until: float, commit: Commit, deps: Deps) -> str:
@@ -210,14 +237,9 @@ async def _rest(event: MessageCreated | MessageUpdated, until: float, commit: Co
     return f"{outcome}: {event.account_id}"
 
 
-async def _open(
-    event: MessageCreated | MessageUpdated, heard: rules.Heard, commit: Commit, deps: Deps
-) -> tuple[Question, list[rules.Heard]]:
-    """Begin a question; also returns replies to it that came before it: webhooks come in any order."""
-    question = await following.begin(heard, event.room_id, commit)
-    question = await asking.begin_waiting(question, commit, deps)
+async def _early_replies(question: Question, commit: Commit, deps: Deps) -> list[rules.Heard]:
     _, vendors = await staff_of(commit, deps)
-    early = [
+    found = [
         hear(
             message_id=reply_id,
             author=reply.account_id,
@@ -229,7 +251,7 @@ async def _open(
         )
         for reply_id, reply in await Questions(commit).replies(question.room_id, question.message_id)
     ]
-    return question, [each for each in early if each is not None]
+    return [each for each in found if each is not None]
 
 
 JOBS: Mapping[str, Job] = {**asking.JOBS, **reminding.JOBS, **learning.JOBS}

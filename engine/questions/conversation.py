@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.clock import HOUR, MINUTE
 from engine.questions.detect import Reason
-from engine.questions.rules import WAITING, State
+from engine.questions.rules import WAITING, Known, State
 from engine.questions.threads import Act, Link, Thread, Turn
 
 if TYPE_CHECKING:
@@ -38,67 +38,53 @@ MARKED = {Link.REPLY: 1.0, Link.TO_ENGINE: 0.95, Link.QUOTE: 0.9, Link.THREAD: 0
 def follow(
     threads: Sequence[Thread], said: Iterable[Heard], engine: int, since: tuple[int, int] = (0, 0)
 ) -> list[Thread]:
-    """The threads after everything in `said`. What these messages were to them is found anew from `since` on.
+    """The threads after everything in `said`; behind them new ones, without a number, for what asks and is in none.
 
-    What was said before something new cannot depend on it, and may no longer have all its context.
+    What messages are to the threads is found anew from `since` on: what was said before something new cannot depend
+    on it, and may no longer have all its context.
     """
     messages = sorted(said, key=lambda heard: heard.order)
-    anew = {heard.message_id for heard in messages if heard.order >= since}
-    now = [each.without(anew - {each.known.message_id}) for each in threads]
+    anew = frozenset(heard.message_id for heard in messages if heard.order >= since)
+    now = [each.heard_anew(anew) for each in threads]
     for position, heard in enumerate(messages):
-        if heard.message_id not in anew:
-            continue
-        before = [(index, each.until(heard)) for index, each in enumerate(now) if _is_later(heard, each)]
-        before.sort(key=lambda each: (each[1].known.asked_at, int(each[1].known.message_id)))
-        turns = _turns(heard, [each for _, each in before], messages[:position], engine)
-        for (index, _), turn in zip(before, turns, strict=True):
-            if turn is not None:
-                now[index] = now[index].with_turn(turn)
+        if heard.message_id in anew:
+            now = _after(heard, now, messages[:position], engine)
     return now
 
 
-def asks_about(threads: Iterable[Thread], heard: Heard) -> bool:
-    """Whether a message that asks belongs to somebody's question, and so is none of its own."""
-    return heard.message_id in _about_others(threads)
-
-
-def without_counter_questions(threads: Sequence[Thread]) -> list[Thread]:
-    """Take back what was taken for a question before it was seen that it is about another."""
-    about_others = _about_others(threads)
-    return [_taken_back(each) if each.known.message_id in about_others else each for each in threads]
-
-
-def _about_others(threads: Iterable[Thread]) -> set[str]:
-    acts = (Act.ASKS_BACK, Act.NOT_YET)
-    return {turn.message_id for thread in threads for turn in thread.turns if turn.act in acts}
-
-
-def _taken_back(thread: Thread) -> Thread:
-    known = thread.known
-    taken = Turn(known.message_id, known.asker, known.asked_at, Act.WITHDRAWS, Link.OWN)
-    return thread if thread.state is State.WITHDRAWN else thread.with_turn(taken)
-
-
-def _is_later(heard: Heard, thread: Thread) -> bool:
-    return heard.order > (thread.known.asked_at, int(thread.known.message_id))
-
-
-def _turns(heard: Heard, threads: Sequence[Thread], earlier: Sequence[Heard], engine: int) -> list[Turn | None]:
-    """What a message is to each of the threads."""
-    found: dict[str, tuple[Act, Link, float]] = dict(_of_asker(heard, threads))
-    if heard.can_answer and not (heard.is_pass or heard.is_withdrawn or heard.rests_until or heard.resumes):
-        found |= dict(_of_others(heard, threads, earlier, engine))
-    return [_turn(heard, found.get(each.known.question_id)) for each in threads]
-
-
-def _turn(heard: Heard, part: tuple[Act, Link, float] | None) -> Turn | None:
-    if part is None:
-        return None
-    act, link, confidence = part
-    return Turn(heard.message_id, heard.author, heard.sent_at, act, link, round(confidence, 2))
+def _after(heard: Heard, threads: Sequence[Thread], earlier: Sequence[Heard], engine: int) -> list[Thread]:
+    """The threads after one more message."""
+    before = sorted((each.until(heard) for each in threads if each.begins < heard.order), key=lambda each: each.begins)
+    parts = _parts(heard, before, earlier, engine)
+    belongs = any(act in (Act.ASKS_BACK, Act.NOT_YET) for act, _, _ in parts.values())
+    after = []
+    for each in threads:
+        part = parts.get(each.known.message_id)
+        if part is not None:
+            act, link, confidence = part
+            turn = Turn(heard.message_id, heard.author, heard.sent_at, act, link, round(confidence, 2))
+            after.append(each.with_turn(turn))
+        elif belongs and each.known.message_id == heard.message_id:
+            after.append(each.with_turn(Turn(heard.message_id, heard.author, heard.sent_at, Act.BELONGS, Link.OWN)))
+        else:
+            after.append(each)
+    if heard.is_question and not belongs and all(each.known.message_id != heard.message_id for each in threads):
+        after.append(Thread(Known("", heard.message_id, heard.author, heard.sent_at, State.OPEN), heard.nouns))
+    return after
 
 
 Part = tuple[str, tuple[Act, Link, float]]
+"""A question's message, and what another message does to the question, by what mark, how surely."""
+
+
+def _parts(
+    heard: Heard, threads: Sequence[Thread], earlier: Sequence[Heard], engine: int
+) -> dict[str, tuple[Act, Link, float]]:
+    """What a message is to the threads, as they were when it was said."""
+    found = dict(_of_asker(heard, threads))
+    if heard.can_answer and not (heard.is_pass or heard.is_withdrawn or heard.rests_until or heard.resumes):
+        found |= dict(_of_others(heard, threads, earlier, engine))
+    return found
 
 
 # -- the asker --------------------------------------------------------------------------------------------------------
@@ -116,7 +102,7 @@ def _of_asker(heard: Heard, threads: Sequence[Thread]) -> Iterator[Part]:
     if act is Act.THANKS and not meant:
         meant = [each for each in fitting if any(turn.account_id != heard.author for turn in each.turns)]
     for each in (meant or fitting)[-1:]:
-        yield each.known.question_id, (act, Link.OWN, 1.0)
+        yield each.known.message_id, (act, Link.OWN, 1.0)
 
 
 _ASKS_ANEW = frozenset({Reason.TAGGED, Reason.ENDING, Reason.MARK, Reason.SHORT})
@@ -148,7 +134,7 @@ def _of_others(heard: Heard, threads: Sequence[Thread], earlier: Sequence[Heard]
     link, meant = _marked(heard, others, engine)
     if link is not None:
         act = _marked_act(heard, link)
-        yield from ((each.known.question_id, (act, link, MARKED[link])) for each in meant if act is not None)
+        yield from ((each.known.message_id, (act, link, MARKED[link])) for each in meant if act is not None)
     elif not (heard.mentions or heard.replies_to or heard.quotes):
         yield from _unmarked(heard, others, earlier)
 
@@ -171,7 +157,8 @@ def _marked(heard: Heard, others: Sequence[Thread], engine: int) -> tuple[Link |
 
 def _marked_act(heard: Heard, link: Link) -> Act | None:
     if heard.is_question and not heard.tells:
-        return None if heard.asks_everybody or link is Link.TO_ENGINE else Act.ASKS_BACK
+        for_itself = heard.reason == Reason.TAGGED or heard.asks_everybody or link is Link.TO_ENGINE
+        return None if for_itself else Act.ASKS_BACK
     return Act.ANSWERS if heard.substance else None
 
 
@@ -181,21 +168,20 @@ def _unmarked(heard: Heard, others: Sequence[Thread], earlier: Sequence[Heard]) 
     waiting = [each for each in recent if each.state in WAITING]
     if heard.is_question:
         for each in [each for each in waiting if heard.asks_back and _follows(heard, each, earlier)][-1:]:
-            yield each.known.question_id, (Act.ASKS_BACK, Link.NEXT, LIKELY)
+            yield each.known.message_id, (Act.ASKS_BACK, Link.NEXT, LIKELY)
         return
     if heard.substance < ENOUGH or not waiting:
         return
     about = [each for each in waiting if heard.nouns & each.nouns] or waiting
     scores = {
-        each.known.question_id: _score(heard, each, earlier, alone=len(about) == 1 and each in about)
-        for each in waiting
+        each.known.message_id: _score(heard, each, earlier, alone=len(about) == 1 and each in about) for each in waiting
     }
-    best = max(reversed(waiting), key=lambda each: scores[each.known.question_id])
-    confidence = scores[best.known.question_id]
+    best = max(reversed(waiting), key=lambda each: scores[each.known.message_id])
+    confidence = scores[best.known.message_id]
     about_it = heard.tells or bool(heard.nouns & best.nouns)
     if confidence >= LIKELY:
         act = Act.ANSWERS if confidence >= SURE and about_it else Act.MAY_ANSWER
-        yield best.known.question_id, (act, Link.NEXT, min(confidence, MARKED[Link.MENTION]))
+        yield best.known.message_id, (act, Link.NEXT, min(confidence, MARKED[Link.MENTION]))
 
 
 def _follows(heard: Heard, thread: Thread, earlier: Sequence[Heard]) -> bool:

@@ -234,10 +234,10 @@ class Questions:
         return question
 
     async def in_room(self, room_id: int) -> list[Question]:
-        """A room's questions of the last month that are not withdrawn, oldest first; to look at, not to change."""
+        """A room's questions of the last month, oldest first, also withdrawn ones; to look at, not to change."""
         ids = await self._db.ranked(self._keys("questions_in", room_id), low=self._commit.now - LOOK_BACK)
         found = await self._db.read_many([self._keys("question", question_id) for question_id in ids], Question)
-        return [question for question in found if question is not None and question.state is not State.WITHDRAWN]
+        return [question for question in found if question is not None]
 
     async def remember(
         self, room_id: int, message_id: str, message: Message, replies_to: Iterable[str], ttl: float

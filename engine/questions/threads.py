@@ -47,6 +47,7 @@ class Act(StrEnum):
     TAKES_BACK = "takes back"
     WITHDRAWS = "withdraws"
     IS_DELETED = "is deleted"
+    BELONGS = "belongs to another"
 
 
 class Link(StrEnum):
@@ -106,6 +107,20 @@ class Thread:
         answered = any(turn.account_id == account_id and turn.act is Act.ANSWERS for turn in self.turns)
         return account_id in self.known.asked - self.known.passed and not answered
 
+    @property
+    def begins(self) -> tuple[int, int]:
+        """When the question was asked, and which of two in one second came first."""
+        return self.known.asked_at, int(self.known.message_id)
+
+    def heard_anew(self, message_ids: frozenset[str]) -> Thread:
+        """The thread before these messages are heard again; what its own message says of itself stays."""
+
+        def stays(turn: Turn) -> bool:
+            own = turn.message_id == self.known.message_id and turn.act is not Act.BELONGS
+            return own or turn.message_id not in message_ids
+
+        return replace(self, turns=tuple(turn for turn in self.turns if stays(turn)))
+
     def until(self, heard: Heard) -> Thread:
         """The thread as it was when a message was said."""
         return replace(self, turns=tuple(turn for turn in self.turns if turn.order < heard.order))
@@ -152,6 +167,7 @@ _STEPS: Mapping[Act, tuple[frozenset[State], State]] = {
     Act.PARKS: (WAITING | {State.ANSWERED}, State.PARKED),
     Act.TAKES_BACK: (WAITING, State.WITHDRAWN),
     Act.WITHDRAWS: (_ALL, State.WITHDRAWN),
+    Act.BELONGS: (_ALL, State.WITHDRAWN),
     Act.IS_DELETED: (_ALL - {State.THANKED}, State.WITHDRAWN),
 }
 """From which states an act leads where; every other leaves the state as it is."""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.clock import DAY, HOUR, MINUTE, Epoch
-from engine.questions.conversation import asks_about, follow, without_counter_questions
+from engine.questions.conversation import follow
 from engine.questions.hearing import hear
 from engine.questions.rules import Heard, Known, State
 from engine.questions.threads import MOST_TURNS, Act, Link, Thread, Turn, fold, rests, rewritten, without_message
@@ -75,16 +75,9 @@ def thread_of(heard: Heard, number: int = 1, asked: frozenset[int] = frozenset()
     return Thread(known, heard.nouns)
 
 
-def lived(*lines: Line, asked: frozenset[int] = frozenset()) -> list[Thread]:
-    """Hear the lines one after the other, as the engine does; the threads of the questions among them."""
-    heard = said(*lines)
-    threads: list[Thread] = []
-    for position, each in enumerate(heard):
-        so_far = heard[: position + 1]
-        if each.is_question and not asks_about(follow(threads, so_far, ENGINE, each.order), each):
-            threads.append(thread_of(each, len(threads) + 1, asked))
-        threads = without_counter_questions(follow(threads, so_far, ENGINE, each.order))
-    return threads
+def lived(*lines: Line) -> list[Thread]:
+    """Hear the lines; the threads of the questions among them."""
+    return follow([], said(*lines), ENGINE)
 
 
 A, B, C = ASKER, COLLEAGUE, THIRD
@@ -214,22 +207,11 @@ def test_the_order_of_arrival_does_not_matter(lines: list[Line]) -> None:
 def arrived(order: Sequence[Heard]) -> frozenset[tuple[str, State, tuple[Turn, ...]]]:
     """Live through an order of arrival; withdrawn questions are as good as none."""
     threads: list[Thread] = []
-    known: list[Heard] = []
-    for each in order:
-        known.append(each)
-        if each.is_question and not asks_about(follow(threads, known, ENGINE, each.order), each):
-            threads.append(Thread(thread_of(each).known, each.nouns))
-            threads = [_named(thread) for thread in threads]
-        threads = without_counter_questions(follow(threads, known, ENGINE, each.order))
+    for position, each in enumerate(order):
+        threads = follow(threads, order[: position + 1], ENGINE, each.order)
     return frozenset(
         (each.known.message_id, each.state, each.turns) for each in threads if each.state is not State.WITHDRAWN
     )
-
-
-def _named(thread: Thread) -> Thread:
-    known = thread.known
-    named = Known(f"q{known.message_id}", known.message_id, known.asker, known.asked_at, known.state, asked=known.asked)
-    return Thread(named, thread.nouns, thread.turns)
 
 
 WORDS = [
@@ -326,13 +308,15 @@ def test_another_question_in_the_room_is_one() -> None:
 
 
 def test_who_was_asked_answers_by_replying_to_the_engine() -> None:
-    [thread] = lived(Line(A, FLOOR), Line(B, "塩ビです。", at=ENGINE), asked=frozenset({B}))
+    heard = said(Line(A, FLOOR), Line(B, "塩ビです。", at=ENGINE))
+    [thread] = follow([thread_of(heard[0], asked=frozenset({B}))], heard, ENGINE)
     assert [turn.link for turn in thread.turns] == [Link.TO_ENGINE]
     assert thread.state is State.ANSWERED
 
 
 def test_who_was_not_asked_does_not() -> None:
-    [thread] = lived(Line(A, FLOOR), Line(C, "塩ビです。", at=ENGINE), asked=frozenset({B}))
+    heard = said(Line(A, FLOOR), Line(C, "塩ビです。", at=ENGINE))
+    [thread] = follow([thread_of(heard[0], asked=frozenset({B}))], heard, ENGINE)
     assert thread.turns == ()
 
 
