@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine.members.directory import Directory
@@ -12,6 +12,7 @@ from engine.members.habits import Presence, presence
 from engine.members.profiles import mentioned
 from engine.members.rules import faded, willingness
 from engine.members.store import Members
+from engine.moderation.store import Cases
 from engine.questions import pool
 from engine.questions.choosing import Asker, Candidate
 from engine.questions.reasons import Because, because
@@ -73,6 +74,7 @@ async def gather(question: Question, text: str, moments: Sequence[Epoch], commit
     familiar = await directory.look_up(drawn, question.room_id)
     people = await members.look_up(drawn)
     everybody = await directory.everybody()
+    at_odds = await Cases(commit).at_odds_with(question.account_id)
     presences = {each: presence(known.habits, everybody, commit.now) for each, known in familiar.items()}
     available = {
         each: known.at(known.best(moments, deps.hours.zone), deps.hours.zone) for each, known in presences.items()
@@ -80,7 +82,10 @@ async def gather(question: Question, text: str, moments: Sequence[Epoch], commit
     return Gathered(
         subject=subject,
         asker=asker,
-        candidates=await _candidates(subject, familiar, available, commit, deps),
+        candidates=[
+            replace(each, at_odds=each.account_id in at_odds)
+            for each in await _candidates(subject, familiar, available, commit, deps)
+        ],
         names={account_id: person.name for account_id, person in people.items()},
         presences=presences,
     )

@@ -64,8 +64,16 @@ async def _judge(event: MessageCreated | MessageUpdated, commit: Commit, deps: D
             masked=parse(judgement.masked).text,
             opened_at=commit.now,
         )
+        Cases(commit).set_at_odds(case, _addressed(event, deps))
         outcomes.append(await _open(case, _words(judgement), approved=decision.approved, commit=commit, deps=deps))
     return ", ".join(outcomes) or "skipped: nothing to act on"
+
+
+def _addressed(event: MessageCreated | MessageUpdated, deps: Deps) -> set[int]:
+    """To whom a message was said, by name."""
+    parsed = parse(event.body)
+    people = {*parsed.mentions, *(reply.account_id for reply in parsed.replies)}
+    return people - {event.account_id, deps.own_account_id}
 
 
 async def _number(event: MessageCreated | MessageUpdated, commit: Commit, deps: Deps) -> str:

@@ -9,8 +9,10 @@ import pytest
 
 from engine.members.directory import Directory
 from engine.members.profiles import UNKNOWN
+from engine.moderation.store import Cases
 from engine.ports import Account
 from engine.questions.decisions import decisions_about
+from engine.questions.store import list_questions
 from tests.lasting import assert_that_nothing_else_lasts
 from tests.stories.community import ADMIN, ADMIN_ROOM, ASKER, BOARD, ENGINE, SETTING, VENDOR_PERSON, Community
 
@@ -204,3 +206,21 @@ async def test_an_introduction_found_days_later_is_kept_but_not_answered_out_of_
     await town.settle()
     assert "眼科" in str(await profile_of(EYE, town))
     assert town.transcript == []
+
+
+async def test_who_hurt_the_asker_is_not_sent_to_them(town: Community) -> None:
+    """Nor the other way round; the same story without the hurt asks that colleague."""
+    hurt = SKIN
+    said = await town.says(EYE, "おはようございます。")
+    await town.replies(hurt, said, "そんなことも知らないで開業するんですか？研修医でも知ってますよ。")
+    commit = town.db.commit(town.clock.now())
+    assert await Cases(commit).at_odds_with(EYE.account_id) == {hurt.account_id}
+    assert await Cases(commit).at_odds_with(hurt.account_id) == {EYE.account_id}
+    await town.says(EYE, "紹介状の書き方を教えてください。")
+    await town.after(days=3)
+    assert all(f"[To:{hurt.account_id}]" not in body for body in town.invitations)
+    [question] = [each for each in await list_questions(town.db) if each.account_id == EYE.account_id]
+    decided = await decisions_about(town.db.commit(town.clock.now()), question.id)
+    assert any(hurt.account_id in each.left_out.get("a case with the asker", ()) for each in decided)
+    await town.says(ADMIN, "却下 c1", room=ADMIN_ROOM)
+    assert await Cases(town.db.commit(town.clock.now())).at_odds_with(EYE.account_id) == set()
