@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run test check format lock docs test-compose chaos bench-nudge clean
+.PHONY: help setup run test check format lock docs test-compose chaos bench bench-nudge bench-deciding clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,11 @@ test-compose: setup ## docker-compose.yml for real, in podman containers
 
 chaos: setup ## kill everything under load for over half an hour; SECONDS and SEED choose otherwise
 	@$(VENV)/bin/python ops/chaos/run.py --seconds $(or $(SECONDS),2260) --seed $(or $(SEED),2)
+
+bench: bench-nudge bench-deciding ## all benches that tell how well the engine asks
+
+bench-deciding: setup ## how long a decision takes with ten thousand, a hundred thousand, a million members
+	@$(VENV)/bin/python ops/bench/deciding.py
 
 bench-nudge: setup ## compare ways of asking members in a simulated community; SEED chooses another one
 	@$(VENV)/bin/python ops/bench/nudge.py --seed $(or $(SEED),1)
