@@ -39,6 +39,7 @@ class Kind(StrEnum):
 
     ASK = "ask"
     CASE_CARD = "case_card"
+    SHOWN = "shown"
     ROOM_LINE = "room_line"
     ADMINS_WORD = "admins_word"
     WARNING = "warning"
@@ -51,6 +52,7 @@ class Kind(StrEnum):
 
 FACTS: Mapping[Kind, tuple[str, str]] = {
     Kind.ASK: ("ask_sent", "ask_suppressed"),
+    Kind.SHOWN: ("question_shown", "question_not_shown"),
     Kind.ROOM_LINE: ("room_line_sent", "room_line_dropped"),
     Kind.ADMINS_WORD: ("admins_told", "admins_word_dropped"),
     Kind.CASE_CARD: ("case_card_sent", "case_card_dropped"),
@@ -83,6 +85,8 @@ class ChatContent(BaseModel):
     body: str
     privately_to: int | None = None  # their direct chat if there is one, else the room, after `salutation`
     salutation: str = ""
+    private_salutation: str = ""
+    only_privately: bool = False  # never in the room
 
 
 class VendorContent(BaseModel):

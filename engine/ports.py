@@ -68,8 +68,8 @@ class Chat(Protocol):
         """How many messages each of our rooms holds, by room id."""
         ...
 
-    async def direct_room(self, account_id: int) -> int | None:
-        """Room id of the direct chat with a contact, None if the account is no contact."""
+    async def direct_rooms(self) -> dict[int, int]:
+        """Room ids of the direct chats with our contacts, by account id."""
         ...
 
     async def post(self, room_id: int, body: str, lane: Lane) -> str:

@@ -113,8 +113,8 @@ class FakeChat:
     async def message_counts(self) -> dict[int, int]:
         return {room_id: len(self.rooms.get(room_id, [])) for room_id in self.rosters}
 
-    async def direct_room(self, account_id: int) -> int | None:
-        return self.contacts.get(account_id)
+    async def direct_rooms(self) -> dict[int, int]:
+        return dict(self.contacts)
 
     async def post(self, room_id: int, body: str, lane: Lane) -> str:
         self._check(room_id)

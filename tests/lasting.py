@@ -26,6 +26,7 @@ LASTING = {
     "members": "its index",
     "tally": "one record a person, until they are forgotten",
     "strikes": "one record a person who was warned",
+    "spoken_to": "one entry a person asked in the last two days",
     "question": "until the retention's end, by the keeper",
     "question_of": "with its question",
     "patience": "one record",

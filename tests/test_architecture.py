@@ -140,7 +140,8 @@ def test_workers_know_the_runtime_and_not_each_other() -> None:
 HALVES = {
     "workers.score": {"workers.gathering"},
     "workers.nudge": {
-        "workers", "workers.asking", "workers.explaining", "workers.gathering", "workers.learning", "workers.reminding",
+        "workers", "workers.asking", "workers.explaining", "workers.gathering", "workers.giving_back",
+        "workers.learning", "workers.private", "workers.reminding",
     },
 }  # fmt: skip
 """A worker with several files: what it does by events, and what it does by time."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.backups.lost import LISTENING, lost_time
+from engine.chatwork.compose import doctor
 from engine.clock import HOUR, ActiveSeconds, Epoch, after
 from engine.errors import Ignored
 from engine.members.habits import hours_from
@@ -20,6 +21,7 @@ from engine.outbox import Drop, Go, Intent, Kind, Later, Verdict, put
 from engine.questions import choosing, following, texts
 from engine.questions.choosing import Caps, left_out, wave_of
 from engine.questions.decisions import Decision, Invitee, note
+from engine.questions.direct import spoke_to
 from engine.questions.hearing import own_words
 from engine.questions.rules import WAITING
 from engine.questions.store import Question, Questions
@@ -198,8 +200,16 @@ async def _invite(question: Question, invitee: Invitee, text: str, found: Gather
     account_id = invitee.account_id
     times = await Members(commit).invite(account_id)
     body = texts.invitation(question.room_id, question.message_id, text, invitee.because, times)
-    salutation = texts.salutation(account_id, found.names[account_id])
-    await put(commit, following.invitation(question, account_id, body, salutation, commit.now), at=Epoch(invitee.at))
+    name = found.names[account_id]
+    intent = following.invitation(
+        question,
+        account_id,
+        body,
+        commit.now,
+        salutation=texts.salutation(account_id, name),
+        private_salutation=doctor(name),
+    )
+    await put(commit, intent, at=Epoch(invitee.at))
     return question.with_ask(account_id, commit.now)
 
 
@@ -231,7 +241,7 @@ async def still_wanted(intent: Intent, commit: Commit, deps: Deps) -> Verdict:
         under_moderation=await Cases(commit).is_case(question.room_id, question.message_id),
     )
     if reason is not None:
-        await _uninvite(question, intent.person, commit)
+        await uninvite(question, intent.person, commit)
         return Drop(reason)
     resting = rests(question.turns, commit.now)
     if resting is not None:
@@ -246,7 +256,7 @@ async def still_wanted(intent: Intent, commit: Commit, deps: Deps) -> Verdict:
     return Go()
 
 
-async def _uninvite(question: Question, account_id: int, commit: Commit) -> None:
+async def uninvite(question: Question, account_id: int, commit: Commit) -> None:
     """What is not sent does not count: neither as an ask nor against the caps."""
     for ask in question.asks_of(account_id):
         await Members(commit).take_back_invitation(account_id, ask.at)
@@ -256,6 +266,7 @@ async def _uninvite(question: Question, account_id: int, commit: Commit) -> None
 async def _date_invitation(question: Question, account_id: int, commit: Commit) -> None:
     """Caps count from when somebody is really asked, which may be long after it was decided."""
     members, questions = Members(commit), Questions(commit)
+    spoke_to(commit, account_id)
     await members.date_invitation(account_id, {ask.at for ask in question.asks_of(account_id)})
     questions.put(question.without_asks_of(account_id).with_ask(account_id, commit.now))
     questions.put_last_ask(question.room_id)

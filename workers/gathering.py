@@ -66,7 +66,7 @@ class Gathered:
 async def gather(question: Question, text: str, moments: Sequence[Epoch], commit: Commit, deps: Deps) -> Gathered:
     """The pool of a question's next wave, whose people may be asked at any of `moments`."""
     directory, members = Directory(commit), Members(commit)
-    subject = await _subject(text, directory, commit.now)
+    subject = await subject_of(text, directory, commit.now)
     earlier = [ask.account_id for ask in question.asks]
     known = await directory.look_up([question.account_id, *earlier], question.room_id)
     asker = Asker(known[question.account_id].profile, tuple(known[each].profile for each in earlier))
@@ -91,7 +91,8 @@ async def gather(question: Question, text: str, moments: Sequence[Epoch], commit
     )
 
 
-async def _subject(text: str, directory: Directory, now: Epoch) -> Subject:
+async def subject_of(text: str, directory: Directory, now: Epoch) -> Subject:
+    """What a text is about, and who has answered about that."""
     nouns = topics(text)
     counts, questions = await directory.rarities(nouns)
     rarities = {noun: rarity(count, questions) for noun, count in counts.items()}

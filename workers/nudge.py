@@ -10,20 +10,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.backups.lost import lost_time
+from engine.clock import HOUR, after
 from engine.errors import Ignored
 from engine.events import MessageUpdated
-from engine.members.store import Member, Members
-from engine.outbox import put
+from engine.members.store import Members
 from engine.questions import following, rules, texts
 from engine.questions.conversation import follow
 from engine.questions.hearing import hear
 from engine.questions.store import LastLine, Message, Question, Questions
 from engine.questions.talk import listen, unhear
 from engine.questions.threads import rewritten, without_message
-from workers import asking, learning, reminding
+from workers import asking, giving_back, learning, private, reminding
 from workers.asking import wake_next_wave
 from workers.explaining import explain
 from workers.gathering import staff_of
+from workers.private import on_private_message, rest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,8 +50,11 @@ class News:
 
 async def on_message(event: MessageCreated, commit: Commit, deps: Deps) -> str:
     """A new message: question, answer, thanks, pass, or none of these; in the admin room 「なぜ q123」."""
-    if deps.community.role_of(event.room_id) == "admin":
-        return await explain(event, commit, deps)
+    match deps.community.role_of(event.room_id):
+        case "admin":
+            return await explain(event, commit, deps)
+        case None:
+            return await on_private_message(event, commit, deps)
     heard, known_before = await _hear(event, 0, commit, deps)
     if known_before is not None:
         raise Ignored("known already")
@@ -151,7 +155,7 @@ async def _told_the_engine(
     for wish in rules.to_the_engine(heard, known, deps.own_account_id):
         match wish:
             case rules.Rest(until):
-                outcomes.append(await _rest(event, until, commit, deps))
+                outcomes.append(await rest(event, until, commit, deps))
             case rules.RecordPass(question_id):
                 question = await questions.get(question_id)
                 if question is not None:
@@ -171,13 +175,13 @@ async def _listen(event: MessageCreated | MessageUpdated, heard: rules.Heard, co
 async def _follow(room_id: int, news: News, commit: Commit, deps: Deps) -> list[str]:
     """Follow what was said, begin the questions that are new, and keep what became of the others."""
     before, now = list(news.before), list(news.now)
-    after = follow(now, news.said, deps.own_account_id, news.since)
-    begun, early = await _begin_all(room_id, after[len(before) :], news.said, commit, deps)
+    followed = follow(now, news.said, deps.own_account_id, news.since)
+    begun, early = await _begin_all(room_id, followed[len(before) :], news.said, commit, deps)
     if begun:
         fresh = [question.thread() for question in begun]
         before, now = [*before, *fresh], [*now, *fresh]
-        after = follow(now, [*news.said, *early], deps.own_account_id, news.since)
-    return [*(f"opened: {question.id}" for question in begun), *await _move_on(before, after, commit, deps)]
+        followed = follow(now, [*news.said, *early], deps.own_account_id, news.since)
+    return [*(f"opened: {question.id}" for question in begun), *await _move_on(before, followed, commit, deps)]
 
 
 async def _begin_all(
@@ -205,9 +209,17 @@ async def _move_on(before: Sequence[Thread], after: Sequence[Thread], commit: Co
             continue
         moved = following.move_on(question, new, commit)
         outcomes.append(f"{moved.state}: {moved.id}")
-        if moved.state is not question.state and moved.state in rules.WAITING:
-            asking.wake_again(moved, commit, deps)
+        if moved.state is not question.state:
+            _wake_after(moved, commit, deps)
     return outcomes
+
+
+def _wake_after(question: Question, commit: Commit, deps: Deps) -> None:
+    """A question that waits is due again; whose was solved may be shown another a little later."""
+    if question.state in rules.WAITING:
+        asking.wake_again(question, commit, deps)
+    if question.state is rules.State.THANKED:
+        commit.wake("nudge", "give_back", str(question.account_id), after(commit.now, HOUR))
 
 
 async def _threads(room_id: int, own: Question | None, commit: Commit) -> list[Thread]:
@@ -220,21 +232,6 @@ async def _threads(room_id: int, own: Question | None, commit: Commit) -> list[T
 
 def _said_at(event: MessageCreated | MessageUpdated) -> int:
     return event.updated_at if isinstance(event, MessageUpdated) else event.sent_at
-
-
-async def _rest(event: MessageCreated | MessageUpdated, until: float, commit: Commit, deps: Deps) -> str:
-    """Keep the author's wish, and tell them that it was understood."""
-    members = Members(commit)
-    person = await members.get(event.account_id) or Member(account_id=event.account_id, name="")
-    members.put(person.model_copy(update={"paused_until": until}))
-    if until:
-        commit.fact("member_paused", account_id=event.account_id)
-        body, outcome = texts.rest(until, event.sent_at, deps.hours.zone), "paused"
-    else:
-        commit.fact("member_resumed", account_id=event.account_id)
-        body, outcome = texts.RESUMED, "resumed"
-    await put(commit, following.answer_to("nudge", event, body, person.name, commit.now))
-    return f"{outcome}: {event.account_id}"
 
 
 async def _early_replies(question: Question, commit: Commit, deps: Deps) -> list[rules.Heard]:
@@ -254,6 +251,12 @@ async def _early_replies(question: Question, commit: Commit, deps: Deps) -> list
     return [each for each in found if each is not None]
 
 
-JOBS: Mapping[str, Job] = {**asking.JOBS, **reminding.JOBS, **learning.JOBS}
-GUARDS: Mapping[Kind, Guard] = {**asking.GUARDS, **reminding.GUARDS}
-PERIODIC: Mapping[str, float] = {**reminding.PERIODIC, **learning.PERIODIC}
+JOBS: Mapping[str, Job] = {
+    **asking.JOBS,
+    **reminding.JOBS,
+    **learning.JOBS,
+    **private.JOBS,
+    **giving_back.JOBS,
+}
+GUARDS: Mapping[Kind, Guard] = {**asking.GUARDS, **reminding.GUARDS, **giving_back.GUARDS}
+PERIODIC: Mapping[str, float] = {**reminding.PERIODIC, **learning.PERIODIC, **private.PERIODIC}

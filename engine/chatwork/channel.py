@@ -35,7 +35,10 @@ class ChatChannel:
 
     async def send(self, intent: Intent) -> str:
         """Post; the receipt is room and message id, as in the address of a message."""
-        room_id, body = (await self._targets(_content(intent)))[0]
+        targets = await self._targets(_content(intent))
+        if not targets:
+            raise Permanent("no direct chat any more")
+        room_id, body = targets[0]
         return f"{room_id}-{await self._chat.post(room_id, body, intent.lane)}"
 
     async def find(self, intent: Intent) -> str | None:
@@ -55,10 +58,16 @@ class ChatChannel:
 
     async def _targets(self, content: ChatContent) -> list[tuple[int, str]]:
         """Where it goes (room, body); after it, where it may have gone while somebody was no contact yet."""
-        public = content.body if not content.salutation else f"{content.salutation}\n{content.body}"
-        direct = None if content.privately_to is None else await self._chat.direct_room(content.privately_to)
-        in_room = (content.room_id, public)
-        return [in_room] if direct is None else [(direct, content.body), in_room]
+        in_room = (content.room_id, _under(content.salutation, content.body))
+        if content.privately_to is None:
+            return [in_room]
+        direct = (await self._chat.direct_rooms()).get(content.privately_to)
+        privately = [] if direct is None else [(direct, _under(content.private_salutation, content.body))]
+        return [*privately, *([] if content.only_privately else [in_room])]
+
+
+def _under(salutation: str, body: str) -> str:
+    return f"{salutation}\n{body}" if salutation else body
 
 
 def _content(intent: Intent) -> ChatContent:

@@ -103,10 +103,10 @@ class ChatworkClient:
         rows = await self._get("/rooms", list[RoomPayload], Lane.KEEPER)
         return {row.room_id: row.message_num for row in rows}
 
-    async def direct_room(self, account_id: int) -> int | None:
-        """The direct chat with a contact, from `GET /contacts`."""
+    async def direct_rooms(self) -> dict[int, int]:
+        """The direct chats with our contacts, from `GET /contacts`."""
         rows = await self._get("/contacts", list[ContactPayload], Lane.REPLY)
-        return next((row.room_id for row in rows if row.account_id == account_id), None)
+        return {row.account_id: row.room_id for row in rows}
 
     async def post(self, room_id: int, body: str, lane: Lane) -> str:
         """`POST /rooms/{room_id}/messages`; returns the message id."""
@@ -210,7 +210,7 @@ class SilentChat:
         self.members = chat.members
         self.newest_messages = chat.newest_messages
         self.message_counts = chat.message_counts
-        self.direct_room = chat.direct_room
+        self.direct_rooms = chat.direct_rooms
 
     async def put_members(self, room_id: int, roles: Mapping[int, str]) -> dict[int, str]:
         """Log what would have been changed, and end it there: afterwards nothing would look as wished."""

@@ -12,6 +12,7 @@ from engine.members.directory import forget_familiar
 from engine.members.store import Members, forget_member
 from engine.moderation.store import forget_evidence, forget_odds, list_cases
 from engine.questions.decisions import forget_in_decisions
+from engine.questions.direct import forget_direct
 from engine.questions.forgetting import forget_part, forget_questions, forget_words
 from engine.questions.store import list_questions
 from engine.questions.talk import forget_talk
@@ -67,6 +68,7 @@ async def forget(office: Office, account_id: int) -> Forgotten:
         "talk": await forget_talk(db, clock, account_id),
         "messages": await forget_words(db, clock, account_id),
         "cases_without_words": await forget_evidence(db, clock, lambda case: case.account_id == account_id),
+        "direct_chats": await forget_direct(db, clock, account_id),
         "between_people": await forget_odds(db, clock, account_id),
         "others_questions": await forget_part(db, clock, account_id),
         "questions": await forget_questions(db, clock, lambda question: question.account_id == account_id),

@@ -44,8 +44,16 @@ async def begin(heard: Heard, room_id: int, commit: Commit) -> Question:
     return question
 
 
-def invitation(question: Question, account_id: int, body: str, salutation: str, decided_at: float) -> Intent:
-    """What asks one member by name in the room: a pass said in a direct chat would not be heard yet."""
+def invitation(
+    question: Question,
+    account_id: int,
+    body: str,
+    decided_at: float,
+    *,
+    salutation: str = "",
+    private_salutation: str = "",
+) -> Intent:
+    """What asks one member by name: in a direct chat if there is one, else in the room after the salutation."""
     return Intent(
         id=f"ask-{question.id}-{account_id}",
         worker="nudge",
@@ -53,7 +61,13 @@ def invitation(question: Question, account_id: int, body: str, salutation: str, 
         lane=Lane.NUDGE,
         subject=question.id,
         person=account_id,
-        content=ChatContent(room_id=question.room_id, body=body, salutation=salutation),
+        content=ChatContent(
+            room_id=question.room_id,
+            body=body,
+            privately_to=account_id,
+            salutation=salutation,
+            private_salutation=private_salutation,
+        ),
         created_at=decided_at,
         then=(MemberAsked(question_id=question.id, account_id=account_id),),
     )
@@ -84,7 +98,7 @@ def answer_to(worker: str, said: MessageCreated | MessageUpdated, body: str, nam
 async def recall_invitation(question: Question, account_id: int, said: MessageCreated, commit: Commit) -> str:
     """An invitation stands in the room that is not known here: the member was asked. Returns the outcome."""
     Questions(commit).put(question.with_ask(account_id, said.sent_at))
-    intent = invitation(question, account_id, said.body, "", said.sent_at)
+    intent = invitation(question, account_id, said.body, said.sent_at)
     key = intent_key(commit.db.keys, intent.id)
     if await commit.read(key, Intent) is None:
         sent = {

@@ -109,6 +109,31 @@ def admins_word(question_id: str, link: str, question: str, waited: float, asked
     )
 
 
+def way_to_the_room(room_id: int, message_id: str) -> str:
+    """Thank for an answer that was given in the direct chat, and say where the asker reads it."""
+    return (
+        "ありがとうございます。こちらに書いていただいた内容は、質問された先生には届きません。\n"
+        "お手数ですが、よろしければ次のメッセージへの返信としてお書きいただけますでしょうか。\n"
+        f"{message_link(room_id, message_id)}"
+    )
+
+
+SHOWN = (
+    "先日のご質問が解決されたとのこと、何よりです。\n"
+    "今度は先生のお知恵を待っている方がいらっしゃいます。お手すきのときにでも、ご覧いただけますと幸いです。"
+)
+
+
+def shown(room_id: int, message_id: str, question: str) -> str:
+    """Show somebody whose question was solved one that still waits; it asks for nothing."""
+    return (
+        f"{SHOWN}\n"
+        f"「{escape(one_line(question))}」\n"
+        f"{message_link(room_id, message_id)}\n"
+        "ご返信はいつでも、なくても構いません。"
+    )
+
+
 RESUMED = "ありがとうございます。またお知恵をお借りしたいときに、お声がけいたします。"
 
 

@@ -120,7 +120,7 @@ READS: list[tuple[str, Call]] = [
     ("me", lambda chat: chat.me()),
     ("members", lambda chat: chat.members(ROOM)),
     ("messages", read),
-    ("contacts", lambda chat: chat.direct_room(1)),
+    ("contacts", lambda chat: chat.direct_rooms()),
 ]
 
 

@@ -164,6 +164,6 @@ async def test_a_dry_run_reads_for_real_and_posts_nothing(house: House) -> None:
         assert (await chat.me()).name == "ユルユル案内係"
         assert len(await chat.members(house.rooms[0])) == 2
         assert await chat.newest_messages(house.rooms[0], Lane.REPLY) == []
-        assert await chat.direct_room(1) is None
+        assert 1 not in await chat.direct_rooms()
     assert [line["event"] for line in lines] == ["message_not_posted_dry_run"]
     assert "ひみつ" not in repr(lines)

@@ -120,12 +120,12 @@ class TestChat:
         }
 
     async def test_a_contact_has_a_direct_room(self, stage: Stage) -> None:
-        assert await stage.chat.direct_room(stage.member.account_id) == stage.direct
+        assert (await stage.chat.direct_rooms())[stage.member.account_id] == stage.direct
 
     @pytest.mark.parametrize("who", ["reader", "stranger", "own"])
     async def test_somebody_who_is_no_contact_has_none(self, stage: Stage, who: str) -> None:
         account: Account = getattr(stage, who)
-        assert await stage.chat.direct_room(account.account_id) is None
+        assert account.account_id not in await stage.chat.direct_rooms()
 
     async def test_a_room_in_which_nobody_spoke_is_empty(self, stage: Stage) -> None:
         assert await stage.chat.newest_messages(stage.room, Lane.REPLY) == []
