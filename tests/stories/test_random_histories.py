@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from engine.clock import DAY
 from engine.members.store import Members
 from engine.ports import Account
+from engine.questions.rules import State
+from engine.questions.store import list_questions
 from engine.questions.texts import is_room_line
 from tests.fakes import TOKYO
 from tests.stories.community import ADMIN, BOARD, ENGINE, SETTINGS, VENDOR_PERSON, Community, Said
@@ -24,8 +26,10 @@ from tests.stories.community import ADMIN, BOARD, ENGINE, SETTINGS, VENDOR_PERSO
 MEMBERS = [Account(100 + number, name, "member") for number, name in enumerate("青井上江小川木倉", 1)]
 WORDS = (
     "紹介状の書き方を教えてください。", "駐車場は何台分ありますか？", "こう書いています。", "ありがとうございます！",
-    "パス", "#質問ではない", "解決しました。", "なるほど。", "そんなことも知らないんですか？",
+    "パス", "#質問ではない", "まだ解決していません。", "いったん保留にします。", "うちは届出の書式を使っています。",
+    "それは院内の紹介ですか？", "解決しました。", "なるほど。", "そんなことも知らないんですか？",
 )  # fmt: skip
+SCORES = re.compile(r"\d\.\d|スコア|点数|順位|ランキング|番目|score|rank", re.IGNORECASE)
 CAPS = {"asks_per_day": 1, "asks_per_week": 3, "waves": ["1h", "2h", "3h"]}
 
 
@@ -75,12 +79,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the engine posted, the authors of messages, everybody's pauses."""
+    """What the engine posted, the authors of messages, everybody's pauses; states of questions after each word."""
 
     invitations: list[Invitation]
     lines: list[Line]
     authors: dict[str, int]
     pauses: dict[int, list[tuple[float, float]]]
+    states: list[tuple[float, dict[str, State]]]
+    texts: list[str]
 
 
 async def live(steps: list[Step]) -> History:
@@ -94,8 +100,9 @@ async def live(steps: list[Step]) -> History:
             community.chat.rosters[BOARD] = [*MEMBERS, ADMIN, VENDOR_PERSON, ENGINE]
             await community.after(minutes=6)
             said: list[Said] = []
+            states: list[tuple[float, dict[str, State]]] = []
             for step in steps:
-                await act(step, said, community, pauses)
+                await act(step, said, community, pauses, states)
                 authors |= {message.message_id: message.author.account_id for message in said}
             await community.after(days=4)
             posts = {message.message_id: message.sent_at for message in community.chat.rooms.get(BOARD, [])}
@@ -106,10 +113,18 @@ async def live(steps: list[Step]) -> History:
         [Line(posts[message_id], body) for message_id, body in asked if is_room_line(body)],
         authors,
         pauses,
+        states,
+        [body for _, body in asked],
     )
 
 
-async def act(step: Step, said: list[Said], community: Community, pauses: dict[int, list[tuple[float, float]]]) -> None:
+async def act(
+    step: Step,
+    said: list[Said],
+    community: Community,
+    pauses: dict[int, list[tuple[float, float]]],
+    states: list[tuple[float, dict[str, State]]] | None = None,
+) -> None:
     who = MEMBERS[step.who]
     target = said[-step.to] if step.to is not None and step.to <= len(said) else None
     if step.edits and target is not None and target.author is who:
@@ -122,6 +137,9 @@ async def act(step: Step, said: list[Said], community: Community, pauses: dict[i
         await pause(who, community)
         now = community.clock.now()
         pauses.setdefault(who.account_id, []).append((now, now + DAY))
+    if states is not None:
+        found = {question.message_id: question.state for question in await list_questions(community.db)}
+        states.append((community.clock.now(), found))
     await community.after(hours=step.hours)
 
 
@@ -157,6 +175,11 @@ def test_nobody_is_ever_bothered(steps: list[Step]) -> None:
             near = [i for i in invitations if i.account_id == invited.account_id and 0 <= invited.at - i.at < span]
             assert len(near) <= int(str(cap)), "over a cap"
 
+        before = [found for at, found in history.states if at < invited.at][-1:]
+        then = [found for at, found in history.states if at == invited.at]
+        states = {found.get(invited.message_id) for found in (*before, *then)}
+        assert states & {State.OPEN, State.CLARIFY}, "after the answer was seen, or withdrawn, or parked"
+    assert not [text for text in history.texts if SCORES.search(text)], "a score or a rank"
     assert all(is_active(line.at) for line in history.lines), "outside active hours"
     days = [_local(line.at).date() for line in history.lines]
     assert len(days) == len(set(days)), "two lines a day"
