@@ -164,6 +164,25 @@ class AskPassed(Event):
         return f"{self.kind}:{self.question_id}:{self.account_id}"
 
 
+class AnswerTakenBack(Event):
+    """What was taken for an answer is none: it was deleted, edited, or belongs to something said before it."""
+
+    kind: Literal["answer_taken_back"] = "answer_taken_back"
+    question_id: str
+    message_id: str
+    account_id: int
+
+    @property
+    def event_id(self) -> str:
+        """The question and the message that does not answer it."""
+        return f"{self.kind}:{self.question_id}:{self.message_id}"
+
+    @property
+    def answer_id(self) -> str:
+        """The event that told of the answer."""
+        return f"question_answered:{self.question_id}:{self.message_id}"
+
+
 class ThanksGiven(Event):
     """The asker called the question solved; `helpers` answered it."""
 
@@ -228,6 +247,7 @@ AnyEvent = Annotated[
     | MemberLeft
     | QuestionAsked
     | QuestionAnswered
+    | AnswerTakenBack
     | MemberAsked
     | AskPassed
     | ThanksGiven
@@ -238,7 +258,7 @@ AnyEvent = Annotated[
 ]
 
 
-SINCE: Mapping[str, int] = {"message_deleted": 2}
+SINCE: Mapping[str, int] = {"message_deleted": 2, "answer_taken_back": 2}
 """The version that first could read a kind of event; 1 where nothing stands here. An envelope says no more than that,
 so that during an upgrade older code goes on with all that it knows and leaves the rest."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.events import (
+    AnswerTakenBack,
     AskPassed,
     Event,
     MemberAsked,
@@ -45,6 +46,7 @@ ROUTES: Mapping[type[Event], Mapping[str, str]] = {
     QuestionAsked: {"score": "on_question_asked"},
     AskPassed: {"score": "on_ask_passed"},
     QuestionAnswered: {"score": "on_question_answered"},
+    AnswerTakenBack: {"score": "on_answer_taken_back"},
     ThanksGiven: {"score": "on_thanks_given"},
     ReferralReceived: {"referral": "on_referral_received"},
     ReferralJoined: {"referral": "on_referral_joined"},

@@ -15,7 +15,7 @@ from engine.errors import Ignored
 from engine.events import MessageCreated, MessageUpdated
 from engine.members.directory import Directory, ProfileRecord
 from engine.members.profiles import UNKNOWN, changed, read_profile
-from engine.members.rules import Tally, answered, asked, faded, passed, responded, thanked
+from engine.members.rules import Tally, answered, asked, faded, passed, responded, thanked, took_back
 from engine.members.store import Members, Opportunity
 from engine.members.texts import profile_shown
 from engine.outbox import put
@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from engine.commit import Commit
-    from engine.events import AskPassed, Event, MemberAsked, QuestionAnswered, QuestionAsked, ThanksGiven
+    from engine.events import (
+        AnswerTakenBack,
+        AskPassed,
+        Event,
+        MemberAsked,
+        QuestionAnswered,
+        QuestionAsked,
+        ThanksGiven,
+    )
     from engine.members.profiles import Profile
     from workers.runtime import Deps, Job
 
@@ -115,6 +123,17 @@ async def on_question_answered(event: QuestionAnswered, commit: Commit, deps: De
     Directory(commit).note_answer(event.account_id, nouns, event.answered_at, kept)
     await _count(members, event.account_id, commit, deps, *steps)
     return "counted: answered"
+
+
+async def on_answer_taken_back(event: AnswerTakenBack, commit: Commit, deps: Deps) -> str:
+    """What counted as an answer was none. If it was not counted yet, it never will be."""
+    members = await _counting(event, commit)
+    counted_at = await members.counted_at(event.answer_id)
+    if await members.count_once(event.answer_id) or counted_at is None:
+        return "skipped: will not be counted"
+    left = 0.5 ** (max(0.0, commit.now - counted_at) / deps.community.score.half_life)
+    await _count(members, event.account_id, commit, deps, lambda tally: took_back(tally, left))
+    return "counted: taken back"
 
 
 async def on_thanks_given(event: ThanksGiven, commit: Commit, deps: Deps) -> str:

@@ -59,6 +59,11 @@ def answered(tally: Tally) -> Tally:
     return replace(tally, answers=tally.answers + 1)
 
 
+def took_back(tally: Tally, weight: float) -> Tally:
+    """What counted as an answer was none; `weight` is what is left of it, 0 to 1."""
+    return replace(tally, answers=max(0.0, tally.answers - weight))
+
+
 def thanked(tally: Tally) -> Tally:
     """A question they had answered was called solved."""
     return replace(tally, thanks=tally.thanks + 1)

@@ -188,6 +188,11 @@ class Members:
         self._commit.write(key, Counted(at=self._commit.now), ttl=MONTH)
         return True
 
+    async def counted_at(self, event_id: str) -> float | None:
+        """When an event counted, epoch seconds; None if it did not, or too long ago."""
+        found = await self._commit.read(self._keys("counted", event_id), Counted)
+        return found.at if found else None
+
     async def opportunity(self, question_id: str, account_id: int) -> Opportunity | None:
         """An opportunity, to be changed."""
         return await self._commit.read(self._keys("opportunity", question_id, account_id), Opportunity)

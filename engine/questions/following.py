@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.chatwork.compose import doctor, reply
-from engine.events import AskPassed, MemberAsked, QuestionAnswered, QuestionAsked, ThanksGiven
+from engine.events import AnswerTakenBack, AskPassed, MemberAsked, QuestionAnswered, QuestionAsked, ThanksGiven
 from engine.outbox import KEPT, ChatContent, Intent, Kind, intent_key
 from engine.outbox import State as Outbox
 from engine.ports import Lane
@@ -120,10 +120,12 @@ def move_on(question: Question, thread: Thread, commit: Commit) -> Question:
     if moved == question:
         return question
     Questions(commit).put(moved)
-    known = question.known().answerers
     for answer in moved.answers:
-        if answer.account_id not in known:
+        if answer not in question.answers:
             _tell_answered(moved, answer, commit)
+    for answer in question.answers:
+        if answer not in moved.answers:
+            _tell_taken_back(moved, answer, commit)
     if moved.state is not question.state:
         _tell_state(moved, commit)
     return moved
@@ -149,6 +151,11 @@ def _tell_answered(question: Question, answer: Answer, commit: Commit) -> None:
         link=turn.link.value,
         confidence=turn.confidence,
     )
+
+
+def _tell_taken_back(question: Question, answer: Answer, commit: Commit) -> None:
+    commit.publish(AnswerTakenBack(question_id=question.id, message_id=answer.message_id, account_id=answer.account_id))
+    commit.fact("answer_taken_back", question_id=question.id, account_id=answer.account_id)
 
 
 def _tell_state(question: Question, commit: Commit) -> None:

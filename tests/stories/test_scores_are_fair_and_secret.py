@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from engine.members.rules import responsiveness, typical_delay
 from engine.members.store import Members
+from engine.questions.store import list_questions
 from tests.stories.community import ASKER, COLLEAGUE, THIRD, Community
 from tests.stories.test_questions_are_answered import QUESTION, asked
 
@@ -84,3 +87,35 @@ async def test_answering_the_same_question_twice_counts_once(community: Communit
     await community.replies(COLLEAGUE, question, "こう書いています。")
     await community.replies(COLLEAGUE, question, "補足すると、宛名も大事です。")
     assert (await tally(community, COLLEAGUE.account_id)).answers == 1
+
+
+async def test_an_answer_that_was_none_after_all_counts_nothing(community: Community) -> None:
+    question = await community.says(ASKER, QUESTION)
+    answer = await community.replies(COLLEAGUE, question, "こう書いています。")
+    assert (await tally(community, COLLEAGUE.account_id)).answers == pytest.approx(1.0, abs=0.01)
+    community.deletes(answer)
+    await community.after(minutes=2)
+    assert (await tally(community, COLLEAGUE.account_id)).answers == pytest.approx(0.0, abs=0.01)
+
+
+async def test_of_two_answers_to_one_question_one_counts_whichever_stays(community: Community) -> None:
+    question = await community.says(ASKER, QUESTION)
+    first = await community.replies(COLLEAGUE, question, "こう書いています。")
+    second = await community.replies(COLLEAGUE, question, "書式はこちらです。")
+    community.deletes(first)
+    await community.after(minutes=2)
+    assert (await tally(community, COLLEAGUE.account_id)).answers == pytest.approx(1.0, abs=0.01)
+    community.deletes(second)
+    await community.after(minutes=2)
+    assert (await tally(community, COLLEAGUE.account_id)).answers == pytest.approx(0.0, abs=0.01)
+
+
+async def test_words_that_turn_out_to_answer_something_said_before_count_once(community: Community) -> None:
+    """The webhook of a question comes late: what was taken for an answer to the next one is an answer to it."""
+    late = community.writes(ASKER, "待合室の床材は何がいいですか？")
+    await community.says(THIRD, "駐車場は何台分ありますか？")
+    await community.says(COLLEAGUE, "うちは塩ビの床材にしました、掃除が楽です。")
+    await community.hears(late, "待合室の床材は何がいいですか？")
+    answerers = [[answer.account_id for answer in each.answers] for each in await list_questions(community.db)]
+    assert sorted(answerers) == [[], [COLLEAGUE.account_id]]
+    assert (await tally(community, COLLEAGUE.account_id)).answers == pytest.approx(1.0, abs=0.01)
