@@ -142,7 +142,7 @@ def _of_others(heard: Heard, threads: Sequence[Thread], earlier: Sequence[Heard]
 def _marked(heard: Heard, others: Sequence[Thread], engine: int) -> tuple[Link | None, Sequence[Thread]]:
     """By which mark a message belongs to which threads; the surest mark counts."""
     waiting = [each for each in others if each.state in WAITING]
-    silent = [each for each in others if engine in heard.mentions and each.waits_for(heard.author)]
+    silent = [each for each in others if engine in heard.mentions and each.waits_for(heard)]
     quoted = [each for each in others if (each.known.asker, each.known.asked_at) in heard.quotes]
     about = [each for each in others if heard.replies_to & each.messages and each.known.asker in heard.mentions]
     ways: tuple[tuple[Link, Sequence[Thread]], ...] = (

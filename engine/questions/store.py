@@ -80,7 +80,8 @@ class Question(Record):
 
     def thread(self) -> Thread:
         """With what was said about it; of a question of an older version, with what is known of that."""
-        return Thread(self.known(), frozenset(self.nouns), self.turns or tuple(_turns_of_old(self)))
+        asked_at = {ask.account_id: ask.at for ask in self.asks}
+        return Thread(self.known(), frozenset(self.nouns), self.turns or tuple(_turns_of_old(self)), asked_at)
 
     def after(self, thread: Thread) -> Question:
         """As it is after a thread: its turns, state and answers, the first of everybody."""

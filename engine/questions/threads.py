@@ -10,7 +10,8 @@ open ◀──the asker explains── clarify
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -81,11 +82,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A question and all that was said about it, in order."""
+    """A question and all that was said about it, in order; `asked_at` is when the engine asked whom, epoch seconds."""
 
     known: Known
     nouns: frozenset[str] = frozenset()
     turns: tuple[Turn, ...] = ()
+    asked_at: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def state(self) -> State:
@@ -102,10 +104,11 @@ class Thread:
         """The question's and everything said about it."""
         return frozenset({self.known.message_id, *(turn.message_id for turn in self.turns)})
 
-    def waits_for(self, account_id: int) -> bool:
-        """Whether the engine asked somebody who has neither passed nor answered yet."""
-        answered = any(turn.account_id == account_id and turn.act is Act.ANSWERS for turn in self.turns)
-        return account_id in self.known.asked - self.known.passed and not answered
+    def waits_for(self, heard: Heard) -> bool:
+        """Whether the engine had asked the author, who has neither passed nor answered yet."""
+        answered = any(turn.account_id == heard.author and turn.act is Act.ANSWERS for turn in self.turns)
+        asked = heard.author not in self.known.passed and self.asked_at.get(heard.author, math.inf) <= heard.sent_at
+        return asked and not answered
 
     @property
     def begins(self) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from engine.questions.threads import MOST_TURNS, Act, Link, Thread, Turn, fold, 
 from tests.fakes import TOKYO
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 ASKER, COLLEAGUE, THIRD, VENDOR, ENGINE = 101, 102, 103, 701, 900
 ROOM = 5
@@ -70,9 +70,9 @@ def said(*lines: Line) -> list[Heard]:
     return found
 
 
-def thread_of(heard: Heard, number: int = 1, asked: frozenset[int] = frozenset()) -> Thread:
-    known = Known(f"q{number}", heard.message_id, heard.author, heard.sent_at, State.OPEN, asked=asked)
-    return Thread(known, heard.nouns)
+def thread_of(heard: Heard, number: int = 1, asked_at: Mapping[int, float] | None = None) -> Thread:
+    known = Known(f"q{number}", heard.message_id, heard.author, heard.sent_at, State.OPEN)
+    return Thread(known, heard.nouns, asked_at=asked_at or {})
 
 
 def lived(*lines: Line) -> list[Thread]:
@@ -309,14 +309,20 @@ def test_another_question_in_the_room_is_one() -> None:
 
 def test_who_was_asked_answers_by_replying_to_the_engine() -> None:
     heard = said(Line(A, FLOOR), Line(B, "塩ビです。", at=ENGINE))
-    [thread] = follow([thread_of(heard[0], asked=frozenset({B}))], heard, ENGINE)
+    [thread] = follow([thread_of(heard[0], asked_at={B: START + 60})], heard, ENGINE)
     assert [turn.link for turn in thread.turns] == [Link.TO_ENGINE]
     assert thread.state is State.ANSWERED
 
 
 def test_who_was_not_asked_does_not() -> None:
     heard = said(Line(A, FLOOR), Line(C, "塩ビです。", at=ENGINE))
-    [thread] = follow([thread_of(heard[0], asked=frozenset({B}))], heard, ENGINE)
+    [thread] = follow([thread_of(heard[0], asked_at={B: START + 60})], heard, ENGINE)
+    assert thread.turns == ()
+
+
+def test_what_was_said_to_the_engine_before_it_asked_is_no_answer() -> None:
+    heard = said(Line(A, FLOOR), Line(B, "塩ビです。", at=ENGINE))
+    [thread] = follow([thread_of(heard[0], asked_at={B: heard[1].sent_at + 1})], heard, ENGINE)
     assert thread.turns == ()
 
 
