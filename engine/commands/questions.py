@@ -14,6 +14,7 @@ from engine.outbox import Intent, intent_key
 from engine.questions.decisions import Decision, decisions_about
 from engine.questions.detect import judge as judge_question
 from engine.questions.store import Question, Questions, list_questions
+from engine.questions.threads import Act
 
 
 @click.group()
@@ -55,6 +56,16 @@ async def why(question_id: str, as_json: bool) -> None:
         "answered_by": [answer.account_id for answer in question.answers],
         "invitations": invitations,
         "decisions": [_decision(each) for each in decisions],
+        "turns": [
+            {
+                "account_id": turn.account_id,
+                "at": None if turn.act is Act.IS_DELETED else when(turn.at),
+                "does": turn.act.value,
+                "known_by": turn.link.value,
+                "confidence": turn.confidence,
+            }
+            for turn in question.turns
+        ],
     }
     show_one(row, as_json=as_json)
 

@@ -95,7 +95,7 @@ def test_why_tells_reason_answers_and_what_became_of_each_invitation(terminal: T
     invited(terminal, question_id, 103, Outbox.DROPPED)
     invited(terminal, question_id, 104, Outbox.SENT)
     ran = terminal.run("questions", "why", question_id, "--json")
-    assert list(ran.json) == [*FIELDS, "reason", "answered_by", "invitations", "decisions"]
+    assert list(ran.json) == [*FIELDS, "reason", "answered_by", "invitations", "decisions", "turns"]
     assert ran.json["reason"] == "ends with a question mark"
     assert ran.json["answered_by"] == [102]
     assert [(row["account_id"], row["became"]) for row in ran.json["invitations"]] == [
