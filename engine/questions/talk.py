@@ -31,14 +31,17 @@ class Talk(Record):
 
 
 async def listen(commit: Commit, room_id: int, heard: Heard) -> Sequence[Heard]:
-    """Add a message, or its newer text; returns all that was said lately, also what is let go by this."""
+    """Add a message, or its newer text; returns all that was said lately, also what is let go by this.
+
+    Of a message from before all that, only itself: what was said after it cannot be heard anew without the rest.
+    """
     key = commit.db.keys("talk", room_id)
     known = await commit.read(key, Talk) or Talk()
     others = [each for each in known.said if each.message_id != heard.message_id]
     said = sorted((*others, heard), key=lambda each: each.order)
     kept = [each for each in said if each.sent_at > commit.now - LATELY][-KEPT:]
     commit.write(key, Talk(said=tuple(kept)), ttl=LATELY)
-    return said
+    return said if heard in kept else (heard,)
 
 
 async def unhear(commit: Commit, room_id: int, message_id: str) -> Sequence[Heard]:
