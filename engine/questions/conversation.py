@@ -81,7 +81,7 @@ def _parts(
     heard: Heard, threads: Sequence[Thread], earlier: Sequence[Heard], engine: int
 ) -> dict[str, tuple[Act, Link, float]]:
     """What a message is to the threads, as they were when it was said."""
-    found = dict(_of_asker(heard, threads))
+    found = dict(_of_asker(heard, threads, earlier))
     if heard.can_answer and not (heard.is_pass or heard.is_withdrawn or heard.rests_until or heard.resumes):
         found |= dict(_of_others(heard, threads, earlier, engine))
     return found
@@ -90,7 +90,7 @@ def _parts(
 # -- the asker --------------------------------------------------------------------------------------------------------
 
 
-def _of_asker(heard: Heard, threads: Sequence[Thread]) -> Iterator[Part]:
+def _of_asker(heard: Heard, threads: Sequence[Thread], earlier: Sequence[Heard]) -> Iterator[Part]:
     """What the asker's own word does to one question of theirs."""
     own = [each for each in threads if each.known.asker == heard.author and each.state is not State.WITHDRAWN]
     act, states = _own_act(heard)
@@ -101,8 +101,15 @@ def _of_asker(heard: Heard, threads: Sequence[Thread]) -> Iterator[Part]:
     meant = meant or [each for each in fitting if heard.mentions & {turn.account_id for turn in each.turns}]
     if act is Act.THANKS and not meant:
         meant = [each for each in fitting if any(turn.account_id != heard.author for turn in each.turns)]
+    if act is Act.THANKS and not heard.is_settled:
+        fitting = [each for each in fitting if _others_spoke(each, earlier)]
     for each in (meant or fitting)[-1:]:
         yield each.known.message_id, (act, Link.OWN, 1.0)
+
+
+def _others_spoke(thread: Thread, earlier: Iterable[Heard]) -> bool:
+    """Whether anybody else said anything since the question: before that, thanks are thanks in advance."""
+    return any(heard.author != thread.known.asker and heard.order > thread.begins for heard in earlier)
 
 
 _ASKS_ANEW = frozenset({Reason.TAGGED, Reason.ENDING, Reason.MARK, Reason.SHORT})

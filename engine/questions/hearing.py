@@ -42,6 +42,7 @@ def hear(
         reason=judgement.reason,
         is_thanks=remarks.is_thanks(body),
         is_solved=remarks.is_solved(body),
+        is_settled=remarks.is_settled(body),
         is_unsolved=remarks.is_unsolved(body),
         is_parked=remarks.is_parked(body),
         is_pass=remarks.is_pass(body),

@@ -94,6 +94,11 @@ def is_pass(body: str) -> bool:
     )
 
 
+def is_settled(body: str) -> bool:
+    """Whether somebody says in words that the matter is settled: `自己解決しました`."""
+    return any(SOLVED.search(sentence.text) for sentence in _own_sentences(body)) and not is_unsolved(body)
+
+
 def is_unsolved(body: str) -> bool:
     """Whether somebody says that it is not settled yet: `まだ解決していません`, `ほかの方のご意見も伺いたいです`."""
     return any(NOT_YET.search(sentence.text) for sentence in _own_sentences(body))

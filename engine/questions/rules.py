@@ -50,6 +50,7 @@ class Known:
 class Heard:
     """A message as the rules hear it. `can_answer` is false for vendors and for words that hurt.
 
+    `is_settled` says in words what thanks only let one think (`is_solved`).
     `rests_until` is until when the author wants to be asked nothing, epoch seconds, 0 if nothing is said of it.
     `substance` counts characters beyond thanks, greetings and 「なるほど」; `quotes` are author and time of what it
     quotes, `nouns` what it is about.
@@ -62,6 +63,7 @@ class Heard:
     reason: str = ""
     is_thanks: bool = False
     is_solved: bool = False
+    is_settled: bool = False
     is_unsolved: bool = False
     is_parked: bool = False
     is_pass: bool = False

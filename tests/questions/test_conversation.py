@@ -146,6 +146,8 @@ ENDINGS: list[tuple[str, list[Line], State]] = [
     ),
     # -- the asker
     ("thanks close", [Line(A, FLOOR), Line(B, "塩ビです。", to=0), Line(A, "ありがとうございます！")], State.THANKED),
+    ("thanks in advance close nothing", [Line(A, FLOOR), Line(A, "よろしくお願いします。感謝します。")], State.OPEN),
+    ("thanks for unmarked words close", [Line(A, FLOOR), Line(B, "塩ビ。"), Line(A, "感謝です！")], State.THANKED),
     ("the asker's own solution closes", [Line(A, FLOOR), Line(A, "自己解決しました。")], State.THANKED),
     (
         "thanks by another do not",
