@@ -177,11 +177,6 @@ class AnswerTakenBack(Event):
         """The question and the message that does not answer it."""
         return f"{self.kind}:{self.question_id}:{self.message_id}"
 
-    @property
-    def answer_id(self) -> str:
-        """The event that told of the answer."""
-        return f"question_answered:{self.question_id}:{self.message_id}"
-
 
 class ThanksGiven(Event):
     """The asker called the question solved; `helpers` answered it."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.errors import Ignored
-from engine.events import MessageCreated, MessageUpdated
+from engine.events import MessageCreated, MessageUpdated, QuestionAnswered
 from engine.members.directory import Directory, ProfileRecord
 from engine.members.profiles import UNKNOWN, changed, read_profile
 from engine.members.rules import Tally, answered, asked, faded, passed, responded, thanked, took_back
@@ -128,8 +128,9 @@ async def on_question_answered(event: QuestionAnswered, commit: Commit, deps: De
 async def on_answer_taken_back(event: AnswerTakenBack, commit: Commit, deps: Deps) -> str:
     """What counted as an answer was none. If it was not counted yet, it never will be."""
     members = await _counting(event, commit)
-    counted_at = await members.counted_at(event.answer_id)
-    if await members.count_once(event.answer_id) or counted_at is None:
+    told = QuestionAnswered.model_construct(question_id=event.question_id, message_id=event.message_id).event_id
+    counted_at = await members.counted_at(told)
+    if await members.count_once(told) or counted_at is None:
         return "skipped: will not be counted"
     left = 0.5 ** (max(0.0, commit.now - counted_at) / deps.community.score.half_life)
     await _count(members, event.account_id, commit, deps, lambda tally: took_back(tally, left))
