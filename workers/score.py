@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.errors import Ignored
-from engine.events import MessageCreated, MessageUpdated, QuestionAnswered
+from engine.events import MessageCreated, MessageUpdated
 from engine.members.directory import Directory, ProfileRecord
 from engine.members.profiles import UNKNOWN, changed, read_profile
 from engine.members.rules import Tally, answered, asked, faded, passed, responded, thanked, took_back
@@ -128,7 +128,7 @@ async def on_question_answered(event: QuestionAnswered, commit: Commit, deps: De
 async def on_answer_taken_back(event: AnswerTakenBack, commit: Commit, deps: Deps) -> str:
     """What counted as an answer was none. If it was not counted yet, it never will be."""
     members = await _counting(event, commit)
-    told = QuestionAnswered.model_construct(question_id=event.question_id, message_id=event.message_id).event_id
+    told = f"question_answered:{event.question_id}:{event.message_id}"  # the id of `QuestionAnswered`
     counted_at = await members.counted_at(told)
     if await members.count_once(told) or counted_at is None:
         return "skipped: will not be counted"
