@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from engine.backups.lost import LISTENING, lost_time
 from engine.chatwork.compose import doctor
-from engine.clock import HOUR, ActiveSeconds, Epoch, after
+from engine.clock import HOUR, MINUTE, ActiveSeconds, Epoch, after
 from engine.errors import Ignored
 from engine.members.habits import hours_from
 from engine.members.store import Members
 from engine.moderation.store import Cases
-from engine.outbox import Drop, Go, Intent, Kind, Later, Verdict, put
+from engine.outbox import Brake, Drop, Go, Intent, Kind, Later, Verdict, brake_key, put
 from engine.questions import choosing, following, texts
 from engine.questions.choosing import Caps, left_out, wave_of
 from engine.questions.decisions import Decision, Invitee, note
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from engine.questions.choosing import Candidate, Wave
     from workers.gathering import Gathered
     from workers.runtime import Deps, Guard, Job
+
+BRAKE_LOOK = 15 * MINUTE
+"""Seconds between two looks whether the brake is still on."""
 
 AHEAD = 12 * HOUR
 """How long an invitation may wait for a good hour of the person who is asked."""
@@ -118,6 +121,8 @@ async def _due(job: str, question_id: str, commit: Commit, deps: Deps) -> tuple[
     if question is None or question.state not in WAITING:
         raise Ignored("needs no invitation any more")
     resting = rests(question.turns, commit.now)
+    if resting is None and await commit.read(brake_key(commit.db.keys), Brake) is not None:
+        resting = commit.now + BRAKE_LOOK, "brake"
     if resting is not None:
         until, reason = resting
         commit.wake("nudge", job, question_id, Epoch(until))

@@ -123,7 +123,8 @@ async def _candidates(
     people = await members.look_up(familiar)
     invited = await members.invitations(people)
     tallies = await members.tallies(people)
-    staff = set[int].union(*await staff_of(commit, deps), {deps.own_account_id})
+    admins, vendors = await staff_of(commit, deps)
+    never = vendors | {deps.own_account_id}
     candidates = []
     for account_id, person in people.items():
         known = familiar[account_id]
@@ -134,7 +135,9 @@ async def _candidates(
                 account_id=account_id,
                 asked_at=invited[account_id],
                 paused_until=person.paused_until,
-                may_be_asked=known.is_here and account_id not in staff,
+                may_be_asked=known.is_here
+                and account_id not in never
+                and (person.opted_in or account_id not in admins),
                 profile=known.profile,
                 willingness=willingness(tally),
                 relevance=relevance(subject.knowledge(account_id), is_named=is_named),

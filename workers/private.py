@@ -112,7 +112,7 @@ async def rest(event: MessageCreated | MessageUpdated, until: float, commit: Com
     """Keep the author's wish to be left in peace, and tell them that it was understood."""
     members = Members(commit)
     person = await members.get(event.account_id) or Member(account_id=event.account_id, name="")
-    members.put(person.model_copy(update={"paused_until": until}))
+    members.put(person.model_copy(update={"paused_until": until, "opted_in": not until}))
     if until:
         commit.fact("member_paused", account_id=event.account_id)
         body, outcome = texts.rest(until, event.sent_at, deps.hours.zone), "paused"

@@ -37,6 +37,7 @@ class Member(Record):
     name: str
     joined_at: int | None = None
     paused_until: float = 0.0
+    opted_in: bool = False  # said that they like to be asked: counts for admins, who otherwise are not
     given_back_at: float = 0.0  # when they were last shown a question after their own was solved
     first_question: str = ""  # the first that this version heard
 

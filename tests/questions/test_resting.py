@@ -115,6 +115,7 @@ def test_no_wish_to_be_left_in_peace(body: str) -> None:
     "body",
     [
         "再開します",
+        "お声がけください。",
         "今日から再開します。",
         "また声をかけてください",
         "お声がけ再開でお願いします",

@@ -9,6 +9,7 @@ import pytest
 from engine.clock import Drift
 from engine.members.store import Members
 from engine.outbox import set_brake
+from engine.questions.decisions import decisions_about
 from engine.stream import Consumer
 from tests.fakes import FakeClock, tokyo
 from tests.stories.community import ADMIN, ADMIN_ROOM, ASKER, BOARD, COLLEAGUE, Community
@@ -89,9 +90,9 @@ async def test_what_waited_behind_the_brake_for_more_than_a_day_is_dropped_and_c
 ) -> None:
     async with Community.opened(redis, tmp_path, nudge={"waves": ["2h"]}) as community:
         await community.says(ASKER, QUESTION)
-        community.clock.move(hours=1, minutes=59)
+        community.clock.move(hours=2)
+        assert (await community.runtimes["nudge"].run_job("ask", "q1")).startswith("asked")
         await pull_brake(community, pull=True)
-        await community.after(minutes=5)
         await community.after(hours=25)
         await pull_brake(community, pull=False)
         await community.after(minutes=2)
@@ -99,6 +100,18 @@ async def test_what_waited_behind_the_brake_for_more_than_a_day_is_dropped_and_c
         assert "dropped: too late" in community.outcomes
         invited = await Members(community.db.commit(community.clock.now())).invitations([102, 103])
         assert invited == {102: (), 103: ()}
+
+
+async def test_while_the_brake_is_on_nobody_is_chosen_and_afterwards_somebody_is(community: Community) -> None:
+    await community.says(ASKER, QUESTION)
+    community.clock.move(hours=1, minutes=59)
+    await pull_brake(community, pull=True)
+    await community.after(minutes=30)
+    assert await decisions_about(community.db.commit(community.clock.now()), "q1") == ()
+    assert "later: brake" in community.outcomes
+    await pull_brake(community, pull=False)
+    await community.after(hours=6)
+    assert len(community.invitations) == 1
 
 
 async def pull_brake(community: Community, *, pull: bool) -> None:

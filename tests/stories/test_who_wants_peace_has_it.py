@@ -8,7 +8,7 @@ import pytest
 
 from engine.members.store import Members
 from engine.questions.store import list_questions
-from tests.stories.community import ASKER, COLLEAGUE, ENGINE, THIRD, Community
+from tests.stories.community import ADMIN, ASKER, BOARD, COLLEAGUE, ENGINE, THIRD, Community
 
 QUESTION = "紹介状の書き方を教えてください。"
 TO_ENGINE = f"[To:{ENGINE.account_id}]{ENGINE.name}さん\n"
@@ -36,6 +36,22 @@ async def test_it_is_told_that_it_was_understood_and_until_when(community: Commu
     assert "井上先生" in answer
     assert "12月1日まで、お声がけを控えます" in answer
     assert "「再開します」" in answer
+
+
+async def test_an_admin_is_asked_only_after_saying_that_they_like_to_be(community: Community) -> None:
+    community.chat.rosters[BOARD] = [ASKER, ADMIN, ENGINE]
+    await community.after(minutes=6)
+    await community.says(ASKER, QUESTION)
+    await community.after(hours=22)
+    assert asked(community) == []
+    await community.says(ADMIN, TO_ENGINE + "お声がけください。")
+    await community.says(ASKER, "受付の制服はどうされていますか？")
+    await community.after(hours=22)
+    assert set(asked(community)) == {ADMIN.account_id}
+    await community.says(ADMIN, TO_ENGINE + "通知不要")
+    await community.says(ASKER, "駐車場は何台分ありますか？")
+    await community.after(hours=47)
+    assert len(asked(community)) == 1
 
 
 async def test_after_the_span_they_may_be_asked_again(community: Community) -> None:
