@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.questions.rules import Heard
 
 LIVELY = 20 * MINUTE
-MAYBE_RESTS = 6 * HOUR
+MAYBE_RESTS = 2 * HOUR
 ASKED_BACK_RESTS = DAY
 
 AT_LAST = 2**53

@@ -187,11 +187,12 @@ async def test_words_without_a_mark_that_answer_stop_the_nudge(community: Commun
 
 async def test_words_that_may_be_an_answer_only_put_off_the_nudge(community: Community) -> None:
     await community.says(ASKER, QUESTION)
+    await community.after(minutes=55)
     await community.says(COLLEAGUE, "医師会に書式があった気がします。")
     assert await states(community) == ["open"]
-    await community.after(hours=5)
+    await community.after(minutes=80)
     assert community.transcript == []
-    await community.after(hours=14)
+    await community.after(hours=6)
     assert len(community.invitations) == 1
 
 
