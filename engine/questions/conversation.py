@@ -56,7 +56,7 @@ def _after(heard: Heard, threads: Sequence[Thread], earlier: Sequence[Heard], en
     """The threads after one more message."""
     before = sorted((each.until(heard) for each in threads if each.begins < heard.order), key=lambda each: each.begins)
     parts = _parts(heard, before, earlier, engine)
-    belongs = any(act in (Act.ASKS_BACK, Act.NOT_YET) for act, _, _ in parts.values())
+    belongs = any(_belongs(heard, act, link) for act, link, _ in parts.values())
     after = []
     for each in threads:
         part = parts.get(each.known.message_id)
@@ -71,6 +71,15 @@ def _after(heard: Heard, threads: Sequence[Thread], earlier: Sequence[Heard], en
     if heard.is_question and not belongs and all(each.known.message_id != heard.message_id for each in threads):
         after.append(Thread(Known("", heard.message_id, heard.author, heard.sent_at, State.OPEN), heard.nouns))
     return after
+
+
+def _belongs(heard: Heard, act: Act, link: Link) -> bool:
+    """Whether what a message asks is part of its answer to another's question, or of what it says of its own."""
+    return act in (Act.ASKS_BACK, Act.NOT_YET) or (act is Act.ANSWERS and not _asks_for_itself(heard, link))
+
+
+def _asks_for_itself(heard: Heard, link: Link) -> bool:
+    return heard.reason == Reason.TAGGED or heard.asks_everybody or link is Link.TO_ENGINE
 
 
 Part = tuple[str, tuple[Act, Link, float]]
@@ -99,6 +108,8 @@ def _of_asker(heard: Heard, threads: Sequence[Thread], earlier: Sequence[Heard])
     fitting = [each for each in own if each.state in states]
     meant = [each for each in fitting if heard.replies_to & each.messages]
     meant = meant or [each for each in fitting if heard.mentions & {turn.account_id for turn in each.turns}]
+    if act is Act.EXPLAINS and (heard.mentions or heard.replies_to):
+        fitting = []
     if act is Act.THANKS and not meant:
         meant = [each for each in fitting if any(turn.account_id != heard.author for turn in each.turns)]
     if act is Act.THANKS and not heard.is_settled:
@@ -164,8 +175,7 @@ def _marked(heard: Heard, others: Sequence[Thread], engine: int) -> tuple[Link |
 
 def _marked_act(heard: Heard, link: Link) -> Act | None:
     if heard.is_question and not heard.tells:
-        for_itself = heard.reason == Reason.TAGGED or heard.asks_everybody or link is Link.TO_ENGINE
-        return None if for_itself else Act.ASKS_BACK
+        return None if _asks_for_itself(heard, link) else Act.ASKS_BACK
     return Act.ANSWERS if heard.substance else None
 
 
@@ -174,7 +184,8 @@ def _unmarked(heard: Heard, others: Sequence[Thread], earlier: Sequence[Heard]) 
     recent = [each for each in others if heard.sent_at - each.last_at <= LATE]
     waiting = [each for each in recent if each.state in WAITING]
     if heard.is_question:
-        for each in [each for each in waiting if heard.asks_back and _follows(heard, each, earlier)][-1:]:
+        asks_back = heard.asks_back and not _asks_for_itself(heard, Link.NEXT)
+        for each in [each for each in waiting if asks_back and _follows(heard, each, earlier)][-1:]:
             yield each.known.message_id, (Act.ASKS_BACK, Link.NEXT, LIKELY)
         return
     if heard.substance < ENOUGH or not waiting:

@@ -289,8 +289,22 @@ def test_a_mention_answers_the_newest_that_waits() -> None:
     assert [each.state for each in both] == [State.OPEN, State.ANSWERED]
 
 
-def test_a_counter_question_is_no_question_of_its_own() -> None:
-    assert len(lived(Line(A, FLOOR), Line(B, BACK, to=0))) == 1
+@pytest.mark.parametrize("text", [BACK, "うちは塩ビです。先生のところは何坪ですか？"], ids=str)
+def test_what_an_answer_or_a_counter_question_asks_is_no_question_of_its_own(text: str) -> None:
+    assert len(lived(Line(A, FLOOR), Line(B, text, to=0))) == 1
+
+
+@pytest.mark.parametrize("text", [f"#質問 {BACK}", "うちは塩ビです。#質問 先生のところは何坪ですか？"], ids=str)
+def test_an_explicit_mark_always_wins(text: str) -> None:
+    assert len(lived(Line(A, FLOOR), Line(B, text, to=0))) == 2
+
+
+def test_the_askers_answer_to_another_explains_nothing() -> None:
+    first, second = lived(
+        Line(A, FLOOR), Line(B, BACK, to=0), Line(C, PARKING), Line(A, "うちは10台です、足りています。", to=2)
+    )
+    assert first.state is State.CLARIFY
+    assert second.state is State.ANSWERED
 
 
 @pytest.mark.parametrize(
