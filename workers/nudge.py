@@ -149,6 +149,8 @@ async def _told_the_engine(
     event: MessageCreated | MessageUpdated, heard: rules.Heard, commit: Commit, deps: Deps
 ) -> list[str]:
     """Carry out what the author wishes of the engine: to pass, or to be left in peace."""
+    if not (heard.rests_until or heard.resumes or heard.is_pass):
+        return []
     questions = Questions(commit)
     known = [question.known() for question in await questions.in_room(event.room_id)]
     outcomes = []
