@@ -208,7 +208,8 @@ def _follows(heard: Heard, thread: Thread, earlier: Sequence[Heard]) -> bool:
 
 def _between(thread: Thread, earlier: Sequence[Heard]) -> int:
     """Messages that were said since the last one about it."""
-    last = max((position for position, heard in enumerate(earlier) if heard.message_id in thread.messages), default=-1)
+    about_it = thread.messages
+    last = max((position for position, heard in enumerate(earlier) if heard.message_id in about_it), default=-1)
     return len(earlier) - last - 1
 
 
