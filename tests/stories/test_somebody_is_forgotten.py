@@ -18,7 +18,7 @@ from engine.commit import Entry
 from engine.dead import list_dead
 from engine.errors import Refused
 from engine.moderation.store import list_cases
-from engine.outbox import Intent, State, intent_key
+from engine.outbox import Intent, State, intent_key, set_brake
 from engine.ports import Account
 from engine.questions.store import Questions, list_questions
 from engine.settings import Environment, load_environment
@@ -199,8 +199,12 @@ async def test_nobody_hears_of_a_forgotten_question_any_more(town: Town) -> None
 async def test_an_invitation_that_still_waits_is_never_sent(town: Town) -> None:
     community = town.community
     await community.says(ASKER, QUESTION)
-    await community.says(ADMIN, "停止", room=ADMIN_ROOM)
-    await community.after(hours=3)
+    community.clock.move(hours=2)
+    assert (await community.runtimes["nudge"].run_job("ask", "q1")).startswith("asked")
+    commit = community.db.commit(community.clock.now())
+    await set_brake(commit, pull=True, by="cli")
+    await community.db.apply(commit)
+    await community.after(hours=1)
     [question] = await list_questions(community.db)
     [ask] = question.asks
     await town.forgets(ASKER)
