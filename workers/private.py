@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING
 from engine.errors import Ignored, Permanent, Transient
 from engine.events import MessageCreated
 from engine.log import get_logger
-from engine.members.store import Member, Members
 from engine.outbox import ChatContent, Intent, Kind, put
 from engine.ports import Lane
 from engine.questions import direct, following, remarks, texts
 from engine.questions.direct import AT_ONCE, Direct, direct_chat, put_direct_chat, spoken_to
 from engine.questions.resting import rests_until, resumes
 from engine.questions.store import Questions
+from workers.resting import leave_in_peace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.commit import Commit
-    from engine.events import MessageUpdated
     from engine.questions.store import Question
     from workers.runtime import Deps, Job
 
@@ -43,11 +42,13 @@ async def hear_privately(_: str, commit: Commit, deps: Deps) -> str:
 
 
 async def _read(account_id: int, room_id: int, commit: Commit, deps: Deps) -> int:
-    """What stood there before the first look is history."""
+    """What stood there before the engine's first word of late is history, and all of it where there is none."""
     messages = await deps.chat.newest_messages(room_id, Lane.NUDGE)
     known = await direct_chat(commit, room_id)
-    ours = [int(each.message_id) for each in messages if each.account_id == deps.own_account_id]
-    since = known.read_until if known else min(ours[-1:], default=0)
+    newest = max((int(each.message_id) for each in messages), default=0)
+    lately = [each for each in messages if each.sent_at > commit.now - direct.LISTENING]
+    ours = (int(each.message_id) for each in lately if each.account_id == deps.own_account_id)
+    since = known.read_until if known else min(ours, default=newest)
     new = [each for each in messages if int(each.message_id) > since and each.account_id == account_id]
     for each in new:
         commit.publish(
@@ -59,7 +60,6 @@ async def _read(account_id: int, room_id: int, commit: Commit, deps: Deps) -> in
                 sent_at=each.sent_at,
             )
         )
-    newest = max((int(each.message_id) for each in messages), default=since)
     if known is None or newest > known.read_until:
         put_direct_chat(commit, room_id, Direct(account_id=account_id, read_until=newest))
     return len(new)
@@ -74,7 +74,7 @@ async def on_private_message(event: MessageCreated, commit: Commit, deps: Deps) 
     asked = await _asked_and_silent(event.account_id, commit, deps)
     if until or resumes(event.body):
         passed = [following.record_pass(each, event.account_id, event.sent_at, commit) for each in asked if until]
-        return ", ".join([*passed, await rest(event, until or 0.0, commit, deps)])
+        return ", ".join([*passed, await leave_in_peace(event, until or 0.0, commit, deps)])
     if not asked:
         raise Ignored("nothing was asked")
     if remarks.is_pass(event.body):
@@ -106,21 +106,6 @@ async def _show_the_way(event: MessageCreated, question: Question, commit: Commi
         created_at=event.sent_at,
     )
     return "shown the way to the room" if await put(commit, intent) else "skipped: shown before"
-
-
-async def rest(event: MessageCreated | MessageUpdated, until: float, commit: Commit, deps: Deps) -> str:
-    """Keep the author's wish to be left in peace, and tell them that it was understood."""
-    members = Members(commit)
-    person = await members.get(event.account_id) or Member(account_id=event.account_id, name="")
-    members.put(person.model_copy(update={"paused_until": until, "opted_in": not until}))
-    if until:
-        commit.fact("member_paused", account_id=event.account_id)
-        body, outcome = texts.rest(until, event.sent_at, deps.hours.zone), "paused"
-    else:
-        commit.fact("member_resumed", account_id=event.account_id)
-        body, outcome = texts.RESUMED, "resumed"
-    await put(commit, following.answer_to("nudge", event, body, person.name, commit.now))
-    return f"{outcome}: {event.account_id}"
 
 
 JOBS: Mapping[str, Job] = {"hear_privately": hear_privately}

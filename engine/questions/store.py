@@ -33,6 +33,10 @@ FOR_GOOD = 2**53
 """The time of the last edit there can be: nothing is newer than a deletion."""
 
 
+NO_MESSAGE = "0"
+"""Stands where an older version did not keep which message it was."""
+
+
 class Answer(Record):
     """Somebody's answer."""
 
@@ -80,16 +84,16 @@ class Question(Record):
 
     def thread(self) -> Thread:
         """With what was said about it; of a question of an older version, with what is known of that."""
-        asked_at = {ask.account_id: ask.at for ask in self.asks}
-        return Thread(self.known(), frozenset(self.nouns), self.turns or tuple(_turns_of_old(self)), asked_at)
+        invited_at = {ask.account_id: ask.at for ask in self.asks}
+        return Thread(self.known(), frozenset(self.nouns), self.turns or tuple(_turns_of_old(self)), invited_at)
 
     def after(self, thread: Thread) -> Question:
-        """As it is after a thread: its turns, state and answers, the first of everybody."""
-        answers: dict[int, Answer] = {}
+        """As it is after a thread: its turns, state and answers, the first of everybody; the forgotten stay apart."""
+        answers: dict[int | str, Answer] = {}
         for turn in thread.turns:
             if turn.act is Act.ANSWERS:
                 answer = Answer(account_id=turn.account_id, message_id=turn.message_id, at=turn.at)
-                answers.setdefault(turn.account_id, answer)
+                answers.setdefault(turn.account_id or turn.message_id, answer)
         update = {"turns": thread.turns, "state": thread.state, "answers": tuple(answers.values())}
         return self.model_copy(update=update)
 
@@ -114,7 +118,7 @@ def _turns_of_old(question: Question) -> Iterator[Turn]:
     ending = {State.THANKED: Act.THANKS, State.WITHDRAWN: Act.WITHDRAWS}.get(question.state)
     if ending is not None:
         at = max((answer.at for answer in question.answers), default=question.asked_at)
-        yield Turn(question.message_id, question.account_id, at, ending, Link.OWN)
+        yield Turn(NO_MESSAGE, question.account_id, at, ending, Link.OWN)
 
 
 class LastAsk(Record):

@@ -82,12 +82,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A question and all that was said about it, in order; `asked_at` is when the engine asked whom, epoch seconds."""
+    """A question and all that was said about it, in order; `invited_at`: when the engine asked whom, epoch seconds."""
 
     known: Known
     nouns: frozenset[str] = frozenset()
     turns: tuple[Turn, ...] = ()
-    asked_at: Mapping[int, float] = field(default_factory=dict)
+    invited_at: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def state(self) -> State:
@@ -107,7 +107,7 @@ class Thread:
     def waits_for(self, heard: Heard) -> bool:
         """Whether the engine had asked the author, who has neither passed nor answered yet."""
         answered = any(turn.account_id == heard.author and turn.act is Act.ANSWERS for turn in self.turns)
-        asked = heard.author not in self.known.passed and self.asked_at.get(heard.author, math.inf) <= heard.sent_at
+        asked = heard.author not in self.known.passed and self.invited_at.get(heard.author, math.inf) <= heard.sent_at
         return asked and not answered
 
     @property

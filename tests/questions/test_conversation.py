@@ -14,6 +14,7 @@ from engine.clock import DAY, HOUR, MINUTE, Epoch
 from engine.questions.conversation import follow
 from engine.questions.hearing import hear
 from engine.questions.rules import Heard, Known, State
+from engine.questions.store import Answer, Question
 from engine.questions.threads import MOST_TURNS, Act, Link, Thread, Turn, fold, rests, rewritten, without_message
 from tests.fakes import TOKYO
 
@@ -70,9 +71,9 @@ def said(*lines: Line) -> list[Heard]:
     return found
 
 
-def thread_of(heard: Heard, number: int = 1, asked_at: Mapping[int, float] | None = None) -> Thread:
+def thread_of(heard: Heard, number: int = 1, invited_at: Mapping[int, float] | None = None) -> Thread:
     known = Known(f"q{number}", heard.message_id, heard.author, heard.sent_at, State.OPEN)
-    return Thread(known, heard.nouns, asked_at=asked_at or {})
+    return Thread(known, heard.nouns, invited_at=invited_at or {})
 
 
 def lived(*lines: Line) -> list[Thread]:
@@ -325,20 +326,20 @@ def test_another_question_in_the_room_is_one() -> None:
 
 def test_who_was_asked_answers_by_replying_to_the_engine() -> None:
     heard = said(Line(A, FLOOR), Line(B, "塩ビです。", at=ENGINE))
-    [thread] = follow([thread_of(heard[0], asked_at={B: START + 60})], heard, ENGINE)
+    [thread] = follow([thread_of(heard[0], invited_at={B: START + 60})], heard, ENGINE)
     assert [turn.link for turn in thread.turns] == [Link.TO_ENGINE]
     assert thread.state is State.ANSWERED
 
 
 def test_who_was_not_asked_does_not() -> None:
     heard = said(Line(A, FLOOR), Line(C, "塩ビです。", at=ENGINE))
-    [thread] = follow([thread_of(heard[0], asked_at={B: START + 60})], heard, ENGINE)
+    [thread] = follow([thread_of(heard[0], invited_at={B: START + 60})], heard, ENGINE)
     assert thread.turns == ()
 
 
 def test_what_was_said_to_the_engine_before_it_asked_is_no_answer() -> None:
     heard = said(Line(A, FLOOR), Line(B, "塩ビです。", at=ENGINE))
-    [thread] = follow([thread_of(heard[0], asked_at={B: heard[1].sent_at + 1})], heard, ENGINE)
+    [thread] = follow([thread_of(heard[0], invited_at={B: heard[1].sent_at + 1})], heard, ENGINE)
     assert thread.turns == ()
 
 
@@ -434,3 +435,25 @@ def test_withdrawn_is_the_only_end(history: list[Act]) -> None:
         assert fold([*turns, Turn("9", A, START, Act.NOT_YET, Link.OWN)]) is State.OPEN
     else:
         assert fold([*turns, Turn("9", A, START, Act.THANKS, Link.OWN)]) is State.WITHDRAWN
+
+
+# -- as it is kept ----------------------------------------------------------------------------------------------------
+
+
+def kept(**update: object) -> Question:
+    return Question(id="q1", room_id=ROOM, message_id="11", account_id=A, asked_at=START).model_copy(update=update)
+
+
+def test_two_forgotten_people_answered_twice() -> None:
+    answers = tuple(Turn(number, 0, START + 60, Act.ANSWERS, Link.REPLY) for number in ("12", "13"))
+    question = kept(turns=answers)
+    assert [answer.message_id for answer in question.after(question.thread()).answers] == ["12", "13"]
+
+
+@pytest.mark.parametrize("state", [State.ANSWERED, State.THANKED, State.WITHDRAWN])
+def test_a_question_of_the_first_version_stays_what_it_was_when_it_is_edited(state: State) -> None:
+    answer = Answer(account_id=B, message_id="12", at=START + 60)
+    old = kept(state=state, answers=(answer,))
+    asked_otherwise = Heard("11", A, START, is_question=True)
+    after = old.after(rewritten(old.thread(), asked_otherwise, START + 99))
+    assert (after.state, after.answers) == (state, (answer,))

@@ -11,9 +11,13 @@ from engine.members.store import Members
 from engine.questions.store import list_questions
 from engine.questions.texts import SHOWN
 from tests.fakes import tokyo
-from tests.stories.community import ADMIN, ASKER, BOARD, COLLEAGUE, THIRD, VENDOR_PERSON, Community
+from tests.stories.community import ADMIN, ASKER, BOARD, COLLEAGUE, ENGINE, THIRD, VENDOR_PERSON, Community
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from redis.asyncio import Redis
+
     from engine.ports import Account
 
 QUESTION = "紹介状の書き方を教えてください。"
@@ -118,6 +122,32 @@ async def test_a_room_that_is_nobodys_direct_chat_is_not_listened_to(community: 
     assert [ask.passed for ask in question.asks] == [False]
 
 
+async def test_of_who_became_a_contact_after_being_asked_in_the_room_old_words_are_not_heard(
+    community: Community,
+) -> None:
+    await community.says(ASKER, QUESTION)
+    await community.after(hours=2, minutes=1)
+    [question] = await list_questions(community.db)
+    [ask] = question.asks
+    community.chat.contacts = dict(DIRECT)
+    community.chat.put(DIRECT[ask.account_id], ask.account_id, "通知不要です")
+    await community.after(minutes=10)
+    person = await Members(community.db.commit(community.clock.now())).get(ask.account_id)
+    assert person is not None
+    assert person.paused_until == 0
+
+
+async def test_a_pass_before_the_engines_next_word_is_heard(community: Community) -> None:
+    first = await asked_privately(community)
+    community.clock.move(seconds=5)
+    community.chat.put(DIRECT[first], first, "パス")
+    community.clock.move(seconds=5)
+    community.chat.put(DIRECT[first], ENGINE.account_id, "承知しました。")
+    await community.after(minutes=4)
+    [question] = await list_questions(community.db)
+    assert [ask.account_id for ask in question.asks if ask.passed] == [first]
+
+
 # -- giving back ------------------------------------------------------------------------------------------------------
 
 
@@ -204,3 +234,14 @@ async def test_staff_are_shown_nothing(community: Community, who: Account) -> No
     await community.replies(who, question, "ありがとうございます、解決しました！")
     await community.after(hours=4)
     assert shown(community) == []
+
+
+async def test_where_nobody_is_ever_asked_nothing_is_shown_and_nothing_spins(redis: Redis, tmp_path: Path) -> None:
+    """A calendar without an active hour."""
+    hours = {"weekday": [], "weekend": [], "holidays": "none"}
+    async with Community.opened(redis, tmp_path, active_hours=hours) as community:
+        community.chat.contacts = {ASKER.account_id: DIRECT[101]}
+        await solved(community)
+        await community.after(hours=2)
+        assert shown(community) == []
+        assert "ignored: the calendar has no active hours" in community.outcomes
