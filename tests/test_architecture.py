@@ -141,7 +141,7 @@ HALVES = {
     "workers.score": {"workers.gathering"},
     "workers.nudge": {
         "workers", "workers.asking", "workers.explaining", "workers.gathering", "workers.giving_back",
-        "workers.learning", "workers.private", "workers.reminding",
+        "workers.learning", "workers.private", "workers.reminding", "workers.resting",
     },
 }  # fmt: skip
 """A worker with several files: what it does by events, and what it does by time."""

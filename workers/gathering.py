@@ -1,4 +1,4 @@
-"""Looks for people who might be asked about a question: a small pool, and what is known of those in it. Only reads."""
+"""Looks for questions that wait, and for people who might be asked about one. Only reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from engine.members.store import Members
 from engine.moderation.store import Cases
 from engine.questions import pool
 from engine.questions.choosing import Asker, Candidate
+from engine.questions.hearing import own_words
 from engine.questions.reasons import Because, because
+from engine.questions.rules import WAITING
+from engine.questions.store import Questions
+from engine.questions.threads import rests
 from engine.questions.topics import knowledge, named, rarity, relevance, topics
 
 if TYPE_CHECKING:
@@ -32,6 +36,23 @@ if TYPE_CHECKING:
 async def staff_of(commit: Commit, deps: Deps) -> tuple[set[int], set[int]]:
     """Admins and vendors."""
     return await Members(commit).staff(deps.community.rooms_of("admin"), deps.community.rooms_of("vendor"))
+
+
+async def waiting(room_id: int, commit: Commit) -> list[Question]:
+    """A room's questions that wait, oldest first, but for those under moderation, or about which people talk now."""
+    return [
+        question
+        for question in await Questions(commit).in_room(room_id)
+        if question.state in WAITING
+        and rests(question.turns, commit.now) is None
+        and not await Cases(commit).is_case(room_id, question.message_id)
+    ]
+
+
+async def text_of(question: Question, commit: Commit) -> str:
+    """What its author wrote; empty if that is forgotten."""
+    message = await Questions(commit).message(question.room_id, question.message_id)
+    return own_words(message.body) if message is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ record, and everything is looked at again in the moment of sending.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.chatwork.compose import doctor
-from engine.clock import DAY
 from engine.errors import Ignored
 from engine.members.directory import Directory
 from engine.members.store import Member, Members
@@ -17,14 +17,12 @@ from engine.moderation.store import Cases
 from engine.outbox import ChatContent, Drop, Intent, Kind, Verdict, put
 from engine.ports import Lane
 from engine.questions import texts
-from engine.questions.choosing import WEEK
-from engine.questions.hearing import own_words
-from engine.questions.rules import WAITING
+from engine.questions.choosing import WEEK, Candidate, Caps, left_out
+from engine.questions.following import ask_id
 from engine.questions.store import Question, Questions
-from engine.questions.threads import rests
 from engine.questions.topics import named, relevance
 from workers.asking import still_wanted, uninvite
-from workers.gathering import staff_of, subject_of
+from workers.gathering import staff_of, subject_of, text_of, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,64 +38,53 @@ async def give_back(account_id: str, commit: Commit, deps: Deps) -> str:
     """Choose the waiting question that somebody could best answer, and show it to them."""
     who = int(account_id)
     person = await Members(commit).get(who)
-    reason = await _reason_against(who, person, commit, deps)
-    if reason is not None or person is None:
-        raise Ignored(reason or "nobody known")
+    if person is None or person.given_back_at > commit.now - WEEK:
+        raise Ignored("shown one this week")
+    if who not in await deps.chat.direct_rooms():
+        raise Ignored("no direct chat")
     active = deps.hours.next_active(commit.now)
-    if active is None or active > commit.now:
-        commit.wake("nudge", "give_back", account_id, active or commit.now)
+    if active is None:
+        raise Ignored("the calendar has no active hours")
+    if active > commit.now:
+        commit.wake("nudge", "give_back", account_id, active)
         return "later: outside active hours"
-    fits = [await _fit(question, who, commit) for question in await _waiting(who, commit, deps)]
-    found = [fit for fit in fits if fit[3]]
-    if not found:
+    fits = [await _fit(question, who, commit) for question in await _fitting(person, commit, deps)]
+    _, _, chosen, text = max((fit for fit in fits if fit[3]), key=lambda each: each[:2], default=(0.0, 0, None, ""))
+    question = await Questions(commit).get(chosen.id) if chosen is not None else None
+    if question is None:
         raise Ignored("nothing waits that they could answer")
-    _, _, question, text = max(found, key=lambda each: each[:2])
     Members(commit).put(person.model_copy(update={"given_back_at": commit.now}))
     await Members(commit).invite(who)
-    asked = await Questions(commit).get(question.id)
-    if asked is None:
-        raise Ignored("forgotten")
-    Questions(commit).put(asked.with_ask(who, commit.now))
+    Questions(commit).put(question.with_ask(who, commit.now))
     await put(commit, _word(question, who, person, text, commit))
     return f"shown: {question.id} to {who}"
 
 
-async def _reason_against(who: int, person: Member | None, commit: Commit, deps: Deps) -> str | None:
-    """Why somebody is shown nothing, from a closed list."""
+async def _fitting(person: Member, commit: Commit, deps: Deps) -> list[Question]:
+    """Waiting questions about which somebody might be asked, by the rules of asking; the newest."""
+    who, nudge = person.account_id, deps.community.nudge
     admins, vendors = await staff_of(commit, deps)
-    if person is None or who in admins | vendors:
-        return "vendor or staff"
-    if person.paused_until > commit.now:
-        return "paused"
-    if person.given_back_at > commit.now - WEEK:
-        return "shown one this week"
-    nudge, invited = deps.community.nudge, await Members(commit).invited(who)
-    if sum(at > commit.now - DAY for at in invited) >= nudge.asks_per_day or len(invited) >= nudge.asks_per_week:
-        return "at the cap"
-    return None if who in await deps.chat.direct_rooms() else "no direct chat"
-
-
-async def _waiting(who: int, commit: Commit, deps: Deps) -> list[Question]:
-    """Questions of others that wait and that they were not asked about."""
     at_odds = await Cases(commit).at_odds_with(who)
+    candidate = Candidate(
+        account_id=who,
+        asked_at=await Members(commit).invited(who),
+        paused_until=person.paused_until,
+        may_be_asked=who not in admins | vendors,
+    )
+    caps = Caps(nudge.asks_per_day, nudge.asks_per_week)
     found = [
         question
         for room_id in deps.community.rooms_of("board")
-        for question in await Questions(commit).in_room(room_id)
-        if question.state in WAITING
-        and question.account_id not in {who, *at_odds}
-        and not question.asks_of(who)
-        and rests(question.turns, commit.now) is None
-        and not await Cases(commit).is_case(room_id, question.message_id)
+        for question in await waiting(room_id, commit)
+        if left_out(replace(candidate, at_odds=question.account_id in at_odds), question.known(), caps, commit.now)
+        is None
     ]
     return found[-LOOKED_AT:]
 
 
 async def _fit(question: Question, who: int, commit: Commit) -> tuple[float, int, Question, str]:
     """How near a question is to what somebody knows, and that the oldest goes first; with its text."""
-    directory = Directory(commit)
-    message = await Questions(commit).message(question.room_id, question.message_id)
-    text = own_words(message.body) if message is not None else ""
+    directory, text = Directory(commit), await text_of(question, commit)
     subject = await subject_of(text, directory, commit.now)
     known = await directory.look_up([who], question.room_id)
     is_named = named(known[who].profile, subject.mentions) is not None
@@ -106,7 +93,7 @@ async def _fit(question: Question, who: int, commit: Commit) -> tuple[float, int
 
 def _word(question: Question, who: int, person: Member, text: str, commit: Commit) -> Intent:
     return Intent(
-        id=f"ask-{question.id}-{who}",
+        id=ask_id(question.id, who),
         worker="nudge",
         kind=Kind.SHOWN,
         lane=Lane.NUDGE,

@@ -24,7 +24,8 @@ from workers import asking, giving_back, learning, private, reminding
 from workers.asking import wake_next_wave
 from workers.explaining import explain
 from workers.gathering import staff_of
-from workers.private import on_private_message, rest
+from workers.private import on_private_message
+from workers.resting import leave_in_peace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,7 +158,7 @@ async def _told_the_engine(
     for wish in rules.to_the_engine(heard, known, deps.own_account_id):
         match wish:
             case rules.Rest(until):
-                outcomes.append(await rest(event, until, commit, deps))
+                outcomes.append(await leave_in_peace(event, until, commit, deps))
             case rules.RecordPass(question_id):
                 question = await questions.get(question_id)
                 if question is not None:

@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING
 from engine.backups.lost import lost_time
 from engine.chatwork.compose import message_link
 from engine.clock import MINUTE, Epoch
-from engine.moderation.store import Cases
 from engine.outbox import ChatContent, Drop, Go, Intent, Kind, Later, Verdict, put
 from engine.ports import Lane
 from engine.questions import choosing, texts
-from engine.questions.hearing import own_words
 from engine.questions.rules import WAITING
 from engine.questions.store import LastLine, Questions
-from engine.questions.threads import rests
+from workers.gathering import text_of, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from engine.commit import Commit
     from engine.questions.store import Question
@@ -69,31 +67,13 @@ async def _remind_room(room_id: int, commit: Commit, deps: Deps) -> bool:
 
 async def _line(room_id: int, commit: Commit, deps: Deps) -> str | None:
     """What the room would read now; None if no question has waited long enough."""
-    waiting = await _waiting(room_id, deps.community.nudge.room_line_after, commit)
+    asked_by = commit.now - deps.community.nudge.room_line_after
     quotes = []
-    for question in waiting:
-        text = await _text(question, commit)
+    for question in await waiting(room_id, commit):
+        text = await text_of(question, commit) if question.asked_at <= asked_by else ""
         if text:
             quotes.append((question.message_id, text))
     return texts.room_line(room_id, quotes) if quotes else None
-
-
-async def _waiting(room_id: int, since: float, commit: Commit) -> Sequence[Question]:
-    """Open questions of a room that have waited for `since` seconds, oldest first, but for those under moderation."""
-    cases = Cases(commit)
-    return [
-        question
-        for question in await Questions(commit).in_room(room_id)
-        if question.state in WAITING
-        and rests(question.turns, commit.now) is None
-        and question.asked_at <= commit.now - since
-        and not await cases.is_case(room_id, question.message_id)
-    ]
-
-
-async def _text(question: Question, commit: Commit) -> str:
-    message = await Questions(commit).message(question.room_id, question.message_id)
-    return own_words(message.body) if message is not None else ""
 
 
 def _today(commit: Commit, deps: Deps) -> str:
@@ -126,9 +106,9 @@ async def _drop_line(intent: Intent, room_id: int, reason: str, commit: Commit) 
 
 async def _tell_admins(room_id: int, commit: Commit, deps: Deps) -> int:
     """Tell the admins of questions that waited very long, each once; returns of how many."""
-    told = 0
-    for question in await _waiting(room_id, deps.community.nudge.admins_after, commit):
-        text = await _text(question, commit)
+    told, asked_by = 0, commit.now - deps.community.nudge.admins_after
+    for question in await waiting(room_id, commit):
+        text = await text_of(question, commit) if question.asked_at <= asked_by else ""
         if text and told < AT_ONCE:
             told += any([await _tell(question, text, admins, commit) for admins in deps.community.rooms_of("admin")])
     return told

@@ -13,6 +13,7 @@ from engine.errors import Refused
 from engine.outbox import Intent, intent_key
 from engine.questions.decisions import Decision, decisions_about
 from engine.questions.detect import judge as judge_question
+from engine.questions.following import ask_id
 from engine.questions.store import Question, Questions, list_questions
 from engine.questions.threads import Act
 
@@ -47,7 +48,7 @@ async def why(question_id: str, as_json: bool) -> None:
         decisions = await decisions_about(commit, question_id)
         invitations = []
         for ask in question.asks:
-            key = intent_key(office.db.keys, f"ask-{question_id}-{ask.account_id}")
+            key = intent_key(office.db.keys, ask_id(question_id, ask.account_id))
             intent = await commit.read(key, Intent)
             became = "passed" if ask.passed else (intent.state if intent else "forgotten")
             invitations.append({"account_id": ask.account_id, "decided_at": when(ask.at), "became": became})

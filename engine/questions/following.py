@@ -44,6 +44,11 @@ async def begin(heard: Heard, room_id: int, commit: Commit) -> Question:
     return question
 
 
+def ask_id(question_id: str, account_id: int) -> str:
+    """Id of the one intent by which a question may reach a member: nobody is asked twice for one question."""
+    return f"ask-{question_id}-{account_id}"
+
+
 def invitation(
     question: Question,
     account_id: int,
@@ -55,7 +60,7 @@ def invitation(
 ) -> Intent:
     """What asks one member by name: in a direct chat if there is one, else in the room after the salutation."""
     return Intent(
-        id=f"ask-{question.id}-{account_id}",
+        id=ask_id(question.id, account_id),
         worker="nudge",
         kind=Kind.ASK,
         lane=Lane.NUDGE,
