@@ -135,7 +135,7 @@ class Intent(Record):
     created_at: float
     state: State = State.PENDING
     attempts: int = 0
-    attempted_at: float | None = None  # the first attempt: from here on it may stand in the room
+    attempted_at: float | None = None  # the first attempt: since then it may stand in the room
     lease_until: float | None = None  # in `sending`: until then another process is at it
     receipt: str | None = None
     reason: str | None = None
@@ -238,8 +238,7 @@ async def redrive(commit: Commit, intent_id: str) -> bool:
     if intent is None or intent.state is not State.DEAD:
         return False
     # attempts begin anew; it was dead because it failed or is unknowable, and a person has looked since
-    commit.write(
-        key, intent.model_copy(update={"state": State.PENDING, "attempts": 0, "reason": None, "lease_until": None})
-    )
+    anew = {"state": State.PENDING, "attempts": 0, "attempted_at": commit.now, "reason": None, "lease_until": None}
+    commit.write(key, intent.model_copy(update=anew))
     commit.wake(intent.worker, "deliver", intent.id, commit.now)
     return True

@@ -112,7 +112,7 @@ class Sender:
             receipt = None
         if receipt is not None:
             return await self._record_sent(commit, intent, receipt)
-        return await self._ask(commit, intent)
+        return await self._ask(commit, intent.model_copy(update={"attempted_at": None}))
 
     async def _ask(self, commit: Commit, intent: Intent) -> str:
         """Ask whether it is still wanted, then try."""
@@ -120,7 +120,7 @@ class Sender:
             case Drop(reason):
                 return await self._drop(commit, intent, reason)
             case Later() as later:
-                return await self._postpone(commit, intent, later)
+                return await self._wait(commit, intent, later)
             case Go():
                 return await self._attempt(commit, intent)
 
@@ -211,6 +211,13 @@ class Sender:
         commit.fact(FACTS[intent.kind][1], subject=intent.subject, intent=intent.id, reason=reason)
         await self._apply(commit)
         return f"dropped: {reason}"
+
+    async def _wait(self, commit: Commit, intent: Intent, later: Later) -> str:
+        """It does not stand there, so it waits like one that was never tried: nothing is in doubt meanwhile."""
+        waiting = intent.model_copy(update={"state": State.PENDING, "lease_until": None, "reason": None})
+        if waiting != intent:
+            commit.write(intent_key(self._db.keys, intent.id), waiting)
+        return await self._postpone(commit, waiting, later)
 
     async def _postpone(self, commit: Commit, intent: Intent, later: Later) -> str:
         commit.wake(intent.worker, "deliver", intent.id, later.at)

@@ -248,6 +248,21 @@ async def test_the_guard_may_postpone_it(desk: Desk) -> None:
     assert desk.clock.now() == began + 3600
 
 
+async def test_what_did_not_arrive_and_has_to_wait_is_in_doubt_no_longer(desk: Desk) -> None:
+    """Meanwhile the room may fill: it was looked for when that could still be known."""
+    desk.chat.failures = [Transient("time-out", maybe_done=True)]
+    await desk.deliver()
+    desk.verdict = Later(after(desk.clock.now(), 3600), "outside active hours")
+    assert await desk.deliver_when_due() == "later: outside active hours"
+    waiting = await desk.intent()
+    assert (waiting.state, waiting.reason, waiting.lease_until) == (State.PENDING, None, None)
+    for _ in range(101):
+        desk.chat.put(ROOM, 101, "こんにちは")
+    desk.verdict = Go()
+    assert await desk.deliver_when_due() == "sent"
+    assert len(desk.chat.posted) == 1
+
+
 async def test_the_brake_stops_everything_but_replies_to_admins(desk: Desk) -> None:
     commit = desk.db.commit(desk.clock.now())
     assert await set_brake(commit, pull=True, by="cli")

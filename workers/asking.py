@@ -254,10 +254,10 @@ async def still_wanted(intent: Intent, commit: Commit, deps: Deps) -> Verdict:
     active = deps.hours.next_active(commit.now)
     if active != commit.now:
         return Later(active or Epoch(commit.now + choosing.WEEK), "outside active hours")
-    free = choosing.next_free(await questions.last_ask(question.room_id), commit.now)
+    free = choosing.next_free(await questions.last_ask(question.room_id, intent.id), commit.now)
     if free > commit.now:
         return Later(free, "the room was just asked")
-    await _date_invitation(question, intent.person, commit)
+    await _date_invitation(question, intent.person, intent.id, commit)
     return Go()
 
 
@@ -268,13 +268,13 @@ async def uninvite(question: Question, account_id: int, commit: Commit) -> None:
     Questions(commit).put(question.without_asks_of(account_id))
 
 
-async def _date_invitation(question: Question, account_id: int, commit: Commit) -> None:
+async def _date_invitation(question: Question, account_id: int, intent_id: str, commit: Commit) -> None:
     """Caps count from when somebody is really asked, which may be long after it was decided."""
     members, questions = Members(commit), Questions(commit)
     spoke_to(commit, account_id)
     await members.date_invitation(account_id, {ask.at for ask in question.asks_of(account_id)})
     questions.put(question.without_asks_of(account_id).with_ask(account_id, commit.now))
-    questions.put_last_ask(question.room_id)
+    questions.put_last_ask(question.room_id, intent_id)
 
 
 JOBS: Mapping[str, Job] = {"ask": ask, "replace": replace_one}

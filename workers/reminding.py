@@ -88,10 +88,10 @@ async def line_still_wanted(intent: Intent, commit: Commit, deps: Deps) -> Verdi
         return await _drop_line(intent, room_id, "outside active hours", commit)
     if await _line(room_id, commit, deps) != intent.content.body:
         return await _drop_line(intent, room_id, "something changed", commit)
-    free = choosing.next_free(await questions.last_ask(room_id), commit.now)
+    free = choosing.next_free(await questions.last_ask(room_id, intent.id), commit.now)
     if free > commit.now:
         return Later(free, "the room was just asked")
-    questions.put_last_ask(room_id)
+    questions.put_last_ask(room_id, intent.id)
     return Go()
 
 

@@ -42,7 +42,8 @@ class LostTime(Record):
 
     def may_hold(self, intent: Intent) -> bool:
         """True if it may have been posted in the lost time. What is of now is never decided about the past."""
-        return intent.attempted_at is None and (intent.created_at <= self.restored_at or intent.kind not in OF_NOW)
+        tried_since = intent.attempted_at is not None and intent.attempted_at >= self.restored_at
+        return not tried_since and (intent.created_at <= self.restored_at or intent.kind not in OF_NOW)
 
 
 def lost_key(keys: Keys) -> str:

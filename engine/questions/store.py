@@ -122,9 +122,10 @@ def _turns_of_old(question: Question) -> Iterator[Turn]:
 
 
 class LastAsk(Record):
-    """When a room last read an invitation."""
+    """When a room last read an invitation, and which: one that did not arrive has its turn still."""
 
     at: float
+    intent: str | None = None
 
 
 class LastLine(Record):
@@ -182,14 +183,14 @@ class Questions:
         """Write a question that `get` or `add` gave."""
         self._commit.write(self._keys("question", question.id), question)
 
-    async def last_ask(self, room_id: int) -> float | None:
-        """When a room last read an invitation, to be followed by the next."""
+    async def last_ask(self, room_id: int, intent_id: str) -> float | None:
+        """When a room last read another invitation than this one, to be followed by it."""
         found = await self._commit.read(self._keys("last_ask", room_id), LastAsk)
-        return found.at if found else None
+        return None if found is None or found.intent == intent_id else found.at
 
-    def put_last_ask(self, room_id: int) -> None:
+    def put_last_ask(self, room_id: int, intent_id: str) -> None:
         """The room reads an invitation now."""
-        self._commit.write(self._keys("last_ask", room_id), LastAsk(at=self._commit.now), ttl=DAY)
+        self._commit.write(self._keys("last_ask", room_id), LastAsk(at=self._commit.now, intent=intent_id), ttl=DAY)
 
     async def last_line(self, room_id: int) -> LastLine | None:
         """The day of a room's last line, to be followed by the next."""

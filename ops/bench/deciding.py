@@ -137,8 +137,8 @@ async def keep_one_thing(deps: Deps, number: int) -> float:
     """Milliseconds of the smallest commit there is: the reference of this machine."""
     began = time.perf_counter()
     commit = deps.db.commit(NOW)
-    await Questions(commit).last_ask(number)
-    Questions(commit).put_last_ask(number)
+    await Questions(commit).last_ask(number, "")
+    Questions(commit).put_last_ask(number, "")
     await deps.db.apply(commit)
     return (time.perf_counter() - began) * 1000
 

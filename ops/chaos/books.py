@@ -48,9 +48,16 @@ class Books:
     @property
     def unsettled(self) -> int:
         """Things that somebody began to send, or forgot to."""
-        return sum(
-            intent.state in (State.PENDING, State.SENDING) and not self._waits(intent) for intent in self.intents
-        )
+        return len(self.unsettled_ones)
+
+    @property
+    def unsettled_ones(self) -> list[Intent]:
+        """The same, whole."""
+        return [
+            intent
+            for intent in self.intents
+            if intent.state in (State.PENDING, State.SENDING) and not self._waits(intent)
+        ]
 
     @property
     def waiting(self) -> int:
@@ -58,8 +65,8 @@ class Books:
         return sum(map(self._waits, self.intents))
 
     def _waits(self, intent: Intent) -> bool:
-        is_new = intent.state is State.PENDING and not intent.attempts
-        return is_new and f"deliver|{intent.id}" in self.wakes
+        is_undoubted = intent.state is State.PENDING and intent.reason is None  # nothing failed, or it was looked for
+        return is_undoubted and f"deliver|{intent.id}" in self.wakes
 
     @property
     def posts_without_intent(self) -> int:

@@ -56,6 +56,7 @@ async def calm(site: Site, archive: Archive, said: Said, referring: Referring, p
             open_ends |= {"unsettled": books.unsettled, "unheard edits": books.unheard_edits}
             open_ends["unknown"] = await _unknown(site, said)
             if is_late or not any(open_ends.values()):
+                print(*books.unsettled_ones, sep="\n", file=sys.stderr)
                 return books
         print(", ".join(f"{what}: {count}" for what, count in open_ends.items() if count), file=sys.stderr)
 

@@ -11,7 +11,7 @@ from engine.clock import DAY, HOUR, MINUTE
 from engine.dead import list_dead
 from engine.errors import Permanent, Transient
 from engine.moderation.texts import card, read_card
-from engine.outbox import Drop, Kind, State
+from engine.outbox import Drop, Kind, State, redrive
 from engine.questions.reasons import Because, Why
 from engine.questions.texts import invitation, read_invitation, salutation
 from tests.test_sender import ROOM, Desk
@@ -110,6 +110,31 @@ async def test_after_the_first_attempt_nothing_is_different(db: Database, clock:
     assert desk.copies == 2
 
 
+async def test_what_had_failed_before_the_copy_and_arrived_since_is_found(db: Database, clock: FakeClock) -> None:
+    """It waited for its second attempt when the copy was made; that attempt is forgotten, what it posted is not."""
+    desk = await planned(db, clock)
+    desk.chat.failures = [Transient("no connection")]
+    await desk.deliver()
+    desk.clock.move(minutes=90)
+    await restored(desk, ago=0)
+    stands(desk, ago=30 * MINUTE)
+    assert await desk.deliver() == "sent"
+    assert (desk.copies, desk.chat.posted) == (1, [])
+
+
+async def test_it_is_looked_for_once(db: Database, clock: FakeClock) -> None:
+    """What is tried today is looked for since today: what the room said meanwhile is no reason for doubt."""
+    desk = await planned(db, clock)
+    desk.chat.failures = [Transient("no connection")] * 2
+    await desk.deliver()
+    desk.clock.move(minutes=90)
+    await restored(desk, ago=0)
+    assert "no connection" in await desk.deliver()
+    for _ in range(100):
+        desk.chat.put(ROOM, 101, "本日の様子です。")
+    assert await desk.deliver_when_due() == "sent"
+
+
 async def test_nothing_is_posted_before_its_room_was_read_again(db: Database, clock: FakeClock) -> None:
     desk = await planned(db, clock)
     await restored(desk, ago=0, unread=(1, ROOM))
@@ -151,6 +176,10 @@ async def test_where_nobody_can_know_what_waited_in_the_copy_is_an_admins(db: Da
     [letter] = await list_dead(db)
     assert (letter.subject, desk.chat.posted) == ("ask-q1-102", [])
     assert (await desk.intent()).state is State.DEAD
+    commit = db.commit(clock.now())
+    assert await redrive(commit, "ask-q1-102")
+    await db.apply(commit)
+    assert await desk.deliver_when_due() == "sent"  # a person has looked
 
 
 async def test_where_nobody_can_know_what_is_decided_since_is_sent(db: Database, clock: FakeClock) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine.errors import Transient
+from engine.outbox import Intent, State
 from engine.questions.store import list_questions
 from tests.fakes import tokyo
 from tests.stories.community import ADMIN, ASKER, BOARD, COLLEAGUE, ENGINE, THIRD, VENDOR_PERSON, Community
@@ -50,6 +52,25 @@ async def test_nobody_is_asked_twice_for_one_question_however_long_it_waits(comm
     await community.says(ASKER, QUESTION)
     await community.after(days=10)
     assert sorted(asked(community)) == [102, 103]
+
+
+async def test_an_invitation_that_did_not_arrive_keeps_its_turn(community: Community) -> None:
+    """A room reads one a minute, and many may wait: the one that was cut off is not put behind all of them."""
+    await community.says(ASKER, QUESTION)
+    await community.says(ASKER, "レセプトの締め日はいつですか？")
+    community.chat.failures = [Transient("time-out", maybe_done=True)]
+    await community.after(hours=2)
+    [cut_off] = {intent.id for intent in await intents(community) if intent.attempts}
+    await community.after(seconds=30)
+    assert [intent.id for intent in await intents(community) if intent.state is State.SENT] == [cut_off]
+    await community.after(minutes=2)
+    assert len(asked(community)) == 2
+
+
+async def intents(community: Community) -> list[Intent]:
+    redis, prefix = community.db.redis, community.db.keys("intent", "")
+    found = await community.db.read_many([key async for key in redis.scan_iter(match=f"{prefix}ask*")], Intent)
+    return [intent for intent in found if intent is not None]
 
 
 async def test_nobody_is_asked_at_night(community: Community) -> None:
