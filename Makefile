@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run test check format lock docs test-compose chaos bench bench-nudge bench-deciding clean
+.PHONY: help setup run test check format lock docs test-compose chaos bench bench-nudge bench-deciding train clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ bench-deciding: setup ## how long a decision takes with ten thousand, a hundred 
 
 bench-nudge: setup ## compare ways of asking members in a simulated community; SEED chooses another one
 	@$(VENV)/bin/python ops/bench/nudge.py --seed $(or $(SEED),1)
+
+train: setup ## fit the weights of the question judge anew, and tell how well it does
+	@$(VENV)/bin/python ops/training/fit.py --write
 
 docs: setup ## regenerate ops/logs.md
 	$(VENV)/bin/python ops/logs.py > ops/logs.md

@@ -7,7 +7,7 @@ the first use. Text is expected in NFKC (see `engine.sentences.normalise`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from sudachipy import Dictionary, SplitMode
@@ -47,6 +47,7 @@ def _tokenizer() -> Tokenizer:
     return Dictionary(dict="core").tokenizer(mode=SplitMode.C)
 
 
+@lru_cache(maxsize=64)  # a message's few sentences are looked at by one rule after the other
 def words(text: str) -> tuple[Word, ...]:
     """The words of a text, longest units first, without white space."""
     found = []

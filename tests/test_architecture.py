@@ -37,6 +37,7 @@ PURE = {
     "engine.errors",
     "engine.sentences",
     "engine.words",
+    "engine.linear",
     "engine.chatwork.markup",
     "engine.chatwork.compose",
     "engine.chatwork.redaction",
@@ -55,7 +56,7 @@ PURE = {
         f"engine.questions.{drawer}"
         for drawer in (
             "choosing", "detect", "explaining", "phrases", "hearing", "patience", "pool", "reasons", "resting",
-            "topics",
+            "topics", "weighing", "wording",
         )
     ),
     *(
@@ -67,7 +68,12 @@ PURE = {
 }  # fmt: skip
 """No clock, randomness, input, output, logging or settings: time and state come in as arguments."""
 
-ALLOWED = {"engine.events": {"pydantic"}, "engine.words": {"sudachipy"}}
+ALLOWED = {
+    "engine.events": {"pydantic"},
+    "engine.linear": {"pydantic"},
+    "engine.questions.weighing": {"pydantic"},
+    "engine.words": {"sudachipy"},
+}
 
 PURE_TOO = {"engine.clock", "engine.ports"}
 """Types of time and their arithmetic (the class that looks at the machine's clock is not for rules); plain values."""

@@ -1,8 +1,11 @@
-"""Is this message a question that expects an answer? Rules of Japanese grammar, no memory of sentences.
+"""Is this message a question that expects an answer? Rules and a model judge it, and both go by Japanese grammar.
 
-Each of the writer's own sentences is looked at by itself, mostly at its end, where Japanese says what a sentence is
-for. What only looks like a question (a greeting, an echo, advice, a sigh) is told apart first. A message asks when one
-of its sentences does, unless the message as a whole takes that back: it is solved, an advert, an announcement.
+The rules look at each of the writer's own sentences by itself, mostly at its end, where Japanese says what a sentence
+is for. What only looks like a question (a greeting, an echo, advice, a sigh) is told apart first. A message asks when
+one of its sentences does, unless the message as a whole takes that back: it is solved, an advert, an announcement.
+
+The model weighs how all of it is worded, and what the rules found (`engine/questions/weighing.py`). It sees less far
+than a rule, but knows more ways to ask and to sigh than rules can name; together they are right more often.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from engine.chatwork.markup import Parsed, parse
-from engine.questions import grammar, phrases
+from engine.questions import grammar, phrases, weighing
 from engine.sentences import Sentence, hide_spoken, normalise, sentences
 from engine.words import words
 
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ASKS_FROM = 0.5
+
+_CERTAIN = (0.0, 1.0)
+"""Confidences of what is marked, no chat, or empty."""
 
 
 class Reason(StrEnum):
@@ -31,6 +37,7 @@ class Reason(StrEnum):
     MARK = "question mark"
     TROUBLE = "seeks advice"
     SHORT = "short question"
+    WORDED = "worded like a question"
 
     RETRACTED = "tagged as no question"
     SYSTEM = "system message"
@@ -47,6 +54,7 @@ class Reason(StrEnum):
     SOLVED = "already solved"
     ADVERT = "advert"
     ANNOUNCEMENT = "announcement"
+    WORDED_OTHERWISE = "worded like no question"
     STATEMENT = "asks nothing"
 
 
@@ -70,6 +78,7 @@ class _Finding:
 
 
 _NOTHING = _Finding(Reason.STATEMENT, 0.05)
+_SILENCE = _Finding(Reason.STATEMENT, 0.0)
 
 # In this order: who asks to be told something asks, however softly it is put.
 _NOT_ASKING = (
@@ -89,10 +98,23 @@ _WHOLE = (
 
 def judge(body: str) -> Judgement:
     """Judge a message body as Chatwork gives it, notation included."""
+    ruled = by_rules(body)
+    return ruled if ruled.confidence in _CERTAIN else _weighed(ruled, weighing.shipped().likely(body, ruled.reason))
+
+
+def by_rules(body: str) -> Judgement:
+    """What the rules alone say; a confidence of exactly 0 or 1 leaves nothing to weigh."""
     parsed = parse(body)
     text = normalise(parsed.text)
     finding = _by_tag(text) or _by_frame(parsed) or _by_whole(text) or _by_sentences(text, answers=_answers(parsed))
     return Judgement(finding.asks, finding.confidence, finding.reason)
+
+
+def _weighed(ruled: Judgement, likely: float) -> Judgement:
+    """The rules' judgement with the model's confidence; the reason is the rules' where they prevail."""
+    asks = likely >= _ASKS_FROM
+    overruled = Reason.WORDED if asks else Reason.WORDED_OTHERWISE
+    return Judgement(asks, round(likely, 3), ruled.reason if asks == ruled.is_question else overruled)
 
 
 def _answers(parsed: Parsed) -> bool:
@@ -118,6 +140,8 @@ def _by_whole(text: str) -> _Finding | None:
 def _by_sentences(text: str, *, answers: bool) -> _Finding:
     """Return the strongest finding; a sentence that says "solved" closes what was asked before it."""
     own = sentences(hide_spoken(text))
+    if not own:
+        return _SILENCE
     found = [_NOTHING]
     agrees = any(phrases.AGREES.search(sentence.text) for sentence in own)
     for position, sentence in enumerate(own):
@@ -189,7 +213,7 @@ def _is_surprise(sentence: Sentence) -> bool:
 
 
 def _unmarked(text: str, *, asks_what: bool) -> _Finding:
-    if phrases.GUESS.search(text) and not asks_what:
+    if phrases.TO_ONESELF.search(text) or (phrases.GUESS.search(text) and not asks_what):
         return _Finding(Reason.SELF_TALK, 0.4)
     if phrases.POLITE_ENDING.search(text):
         return _Finding(Reason.ENDING, 0.85)

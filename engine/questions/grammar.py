@@ -25,11 +25,11 @@ _PREFIX, _SUFFIX = "接頭辞", "接尾辞"
 
 _TELL = _set(
     "教える 教示 教授 助言 指導 指南 アドバイス 知恵 意見 感想 紹介 共有 情報 シェア 伝授 指摘 話 "
-    "経験談 体験談 実例 考え 声 工夫 事情 参考 見解 体験 経験"
+    "経験談 体験談 実例 考え 声 工夫 事情 参考 見解 体験 経験 突っ込み 導く 見せる"
 )
 """What others do, or give, who tell."""
 
-_ASK = _set("聞く 訊く 伺う 尋ねる 知る 相談 質問")
+_ASK = _set("聞く 訊く 伺う うかがう 尋ねる 知る 相談 質問 拝聴")
 """What the one does who wants to know."""
 
 _ONLY_POLITE = _set("紹介")
@@ -38,12 +38,12 @@ _ONLY_POLITE = _set("紹介")
 _NOT_BIDDEN = _set("共有 参考 経験 体験 シェア")
 """「共有してください」 and 「参考にしてください」 bid others to do something."""
 
-_WISH_NOUNS = _set("幸い お願い 御願い よう 希望 募集 方")
+_WISH_NOUNS = _set("幸い 幸甚 お願い 御願い よう 希望 募集 方")
 _HELPERS = _set(
     "頂く 下さる 貰う 呉れる 居る 為る 致す 願う 存じる 存ずる 思う 助かる 有り難い 嬉しい 良い "
     "宜しい 欲しい 出来る 見る 御座る 差し上げる 求める 待つ 等 程 宜しく 是非 少し 一言 聞く 訊く "
     "伺う 貸す 借りる 拝借 頂戴 乗る 申し上げる 上げる 置く おく 心強い 安心 勉強 寄せる 構う 無い "
-    "支障 存ず"
+    "支障 存ず 幸甚 賜る 仰ぐ 救う 力強い"
 )
 """Words that only help the verb before them to wish, to be polite, or to end the sentence."""
 
@@ -149,9 +149,9 @@ def _is_wish(head: Word, word: Word, rest: Sequence[Word]) -> bool:
     match word.spelling:
         case "たい" | "欲しい":
             return not (rest and rest[0].surface in ("くらい", "ぐらい"))
-        case "下さる":
-            return head.spelling not in _NOT_BIDDEN or bool(rest and word.form != "命令形")
-        case "頂く" | "貰う" | "呉れる" | "頂戴":
+        case "下さる" if word.form.startswith("命令形"):
+            return head.spelling not in _NOT_BIDDEN
+        case "下さる" | "頂く" | "貰う" | "呉れる" | "頂戴":
             return (not rest and not word.form.startswith("連用形")) or any(
                 each.surface in ("か", "ば", "たら", "と") for each in rest
             )

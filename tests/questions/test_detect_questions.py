@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.questions import weighing
 from engine.questions.detect import Reason, judge
 from engine.questions.remarks import is_pass, is_solved, is_thanks, is_withdrawn
+from ops.training import fit
 
 QUESTIONS = [
     "空調の更新、皆さんは何年ごとにされていますか？",
@@ -48,6 +50,16 @@ QUESTIONS = [
     "処方の入力、だれか早い方法知ってる人いる？",
     "今日の説明、もう一度だけお願いできますか",
     "届いた書類のどれに押印すればいいのかわかりません。",
+    "この棚、どこのメーカーっすか",
+    "朝の電話、みんなどないしてるんやろか",
+    "床暖房の電気代、いくらした",
+    "受付の床、何年で張り替え",
+    "ちなみに天井の高さは",
+    "分院長の処遇につきまして、ご教示を賜りたく存じます。",
+    "差し支えない範囲で内装費を伺えますと幸甚です。",
+    "看板の件、お力をお借りできれば幸いです。",
+    "健診の単価をいくらにしたか、一言ずつ書いていただけませんか。",
+    "床材の見積もり、これって高い方なのでしょうか。来週までに返事をします。",
 ]
 
 NO_QUESTIONS = [
@@ -113,6 +125,18 @@ NO_QUESTIONS = [
     "機械に詳しい人に任せました。",
     "半年待ち!?",
     "駐車場は2台分借りてあり、職員は電車です。",
+    "これ以上、何を削れというのでしょうか。ため息しか出ません。",
+    "手当だけ増やせというんですか。",
+    "開業は楽だと言ったの誰ですか(笑)",
+    "家族の笑顔に勝る薬があるでしょうか。",
+    "完璧な動線など存在するのでしょうか。まずは住んでみることです。",
+    "割に合うと思います？合いませんよね。",
+    "看板は何色がいいか？結局、目立てば何色でもよいのです。",
+    "思い切って昼休みを延ばしてみません？",
+    "さて、往診に行きますか。",
+    "夏バテなどされていませんか。",
+    "そんなことも知らないで院長をしているんですか？",
+    "床材の選び方を見せてくださって、目が覚めました。",
 ]
 
 
@@ -153,6 +177,8 @@ REASONS = [
     ("弊社の床材はいかがですか？", Reason.ADVERT),
     ("日時：明日\n場所：駅前\n来ますか？", Reason.ANNOUNCEMENT),
     ("床材は木です", Reason.STATEMENT),
+    ("床材って木のほうがいいのかな、皆さんどう思われます", Reason.WORDED),
+    ("誰が床材なんて見てますか。誰も見ていませんよ。", Reason.WORDED_OTHERWISE),
 ]
 
 
@@ -247,8 +273,8 @@ SHARED = Path(__file__).parents[3] / "shared" / "text"
 with_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the labelled sentences (../shared/text) are not here")
 
 
-OWN = Path(__file__).parent / "labelled.jsonl"
-"""Sentences of our own: many are chosen to mislead. Rules were mended on them, so on unseen ones expect less."""
+UNSEEN = Path(__file__).parent / "unseen.jsonl"
+"""Written by somebody who saw neither rules nor weights; never mended on, never trained on. Nobody reads its errors."""
 
 
 @dataclass
@@ -258,6 +284,10 @@ class Figures:
     precision: float
     recall: float
     wrong: Counter[str]
+
+    @property
+    def f1(self) -> float:
+        return 2 * self.precision * self.recall / (self.precision + self.recall)
 
 
 def measured(path: Path) -> Figures:
@@ -271,11 +301,27 @@ def measured(path: Path) -> Figures:
     )
 
 
-@pytest.mark.parametrize("path", [OWN, pytest.param(SHARED / "question_dev.jsonl", marks=with_shared)], ids=str)
-def test_a_labelled_set_keeps_its_figures(path: Path) -> None:
+@pytest.mark.parametrize(
+    "path", [UNSEEN, pytest.param(SHARED / "question_dev.jsonl", marks=with_shared)], ids=["unseen", "development"]
+)
+def test_sentences_that_were_not_trained_on_are_judged_as_promised(path: Path) -> None:
     figures = measured(path)
-    assert figures.precision >= 0.97, figures.wrong
-    assert figures.recall >= 0.97, figures.wrong
+    assert figures.precision >= 0.93, figures.wrong
+    assert figures.f1 >= 0.94, figures.wrong
+
+
+def test_the_weights_are_those_that_the_sentences_give() -> None:
+    """Whoever changes sentences, features or rules fits anew: `make train`."""
+    rows = fit.labelled(fit.SENTENCES)
+    again, shipped = fit.fit(rows), weighing.shipped()
+    assert again.wording.weights == pytest.approx(shipped.wording.weights, abs=0.02)
+    assert again.both.weights == pytest.approx(shipped.both.weights, abs=0.02)
+
+
+def test_what_is_not_trained_on_is_not_among_the_sentences() -> None:
+    trained, unseen = ({row.text for row in fit.labelled(path)} for path in (fit.SENTENCES, UNSEEN))
+    assert trained & unseen == set()
+    assert trained & {*QUESTIONS, *NO_QUESTIONS} == set()
 
 
 @with_shared

@@ -298,6 +298,6 @@ async def test_after_the_retention_no_word_is_left_although_nobody_asked(town: T
 async def test_before_the_retention_everything_is_still_there(town: Town) -> None:
     await lives(town.community)
     await town.community.after(days=30)
-    assert len(await list_questions(town.community.db)) == 2  # the put-down has a question mark, too
+    assert len(await list_questions(town.community.db)) == 1
     assert len(await list_dead(town.community.db)) == 1
     assert all(case.masked for case in await list_cases(town.community.db))

@@ -35,8 +35,8 @@ async def test_in_the_morning_the_admins_read_once_what_the_day_brought(communit
     [digest] = community.digests
     assert digest == (
         "運営の皆さまへ: おはようございます。この一日のご報告です。\n"
-        "・ご質問 3件（うちお返事のあったもの 1件）\n"
-        "・お返事をお待ちのご質問 2件\n"
+        "・ご質問 2件（うちお返事のあったもの 1件）\n"
+        "・お返事をお待ちのご質問 1件\n"
         "・ご判断をお待ちの案件 1件\n"
         "どうぞよい一日をお過ごしください。"
     )

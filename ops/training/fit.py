@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""Fits the weights by which a message is judged to ask, and tells how well that does on sentences it has not seen.
+
+ops/training/fit.py --write     # engine/questions/weights.json, from ops/training/questions.jsonl
+ops/training/fit.py             # only tell
+
+The sentences are our own, written in sets by different people; a set's name begins the ids. Each set is judged by
+weights that were fitted to the other sets. The rules were mended on what they had got wrong in any of these sets, so
+the figures that count are those of `tests/questions/unseen.jsonl`, whose errors nobody looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.linear_model import LogisticRegression
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+from engine.linear import Linear, probability
+from engine.questions.detect import by_rules
+from engine.questions.weighing import Weights, both
+from engine.questions.wording import features
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SENTENCES = Path(__file__).parent / "questions.jsonl"
+UNSEEN = ROOT / "tests" / "questions" / "unseen.jsonl"
+WEIGHTS = ROOT / "engine" / "questions" / "weights.json"
+
+AT_LEAST = 2
+"""Sentences in which a feature must stand to be weighed."""
+
+DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A sentence, what it shows, what the rules say of it, and whether it asks."""
+
+    id: str
+    text: str
+    asks: bool
+    features: Mapping[str, float]
+    ruled: bool
+    reason: str
+
+    @property
+    def group(self) -> str:
+        """The set it belongs to."""
+        return self.id.rpartition("-")[0]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How a set was judged."""
+
+    precision: float
+    recall: float
+
+    @property
+    def f1(self) -> float:
+        """Their harmonic mean."""
+        return 2 * self.precision * self.recall / (self.precision + self.recall)
+
+    @classmethod
+    def of(cls, found: Sequence[bool], meant: Sequence[bool]) -> Figures:
+        """Compare."""
+        hits = sum(one and other for one, other in zip(found, meant, strict=True))
+        return cls(hits / max(1, sum(found)), hits / max(1, sum(meant)))
+
+    def __str__(self) -> str:
+        return f"{self.precision:.3f} | {self.recall:.3f} | {self.f1:.3f}"
+
+
+def labelled(path: Path) -> list[Labelled]:
+    """Read JSON lines: `id`, `text`, `label.is_question`."""
+    return [_labelled(json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+
+
+def _labelled(row: Mapping[str, object]) -> Labelled:
+    text, label = str(row["text"]), row["label"]
+    assert isinstance(label, dict)
+    ruled = by_rules(text)
+    shown = dict.fromkeys(features(text), 1.0)
+    return Labelled(str(row["id"]), text, bool(label["is_question"]), shown, ruled.is_question, ruled.reason)
+
+
+def fit(rows: Sequence[Labelled]) -> Weights:
+    """Both models; the same rows give the same weights.
+
+    The second learns how far the first can be trusted on sets that this one has not seen.
+    """
+    upon = [row for group in groups(rows) for row in _unseen_by_others(rows, group)]
+    return Weights(wording=_wording(rows), both=_logistic([shown for shown, _ in upon], [asks for _, asks in upon]))
+
+
+def _unseen_by_others(rows: Sequence[Labelled], group: str) -> list[tuple[Mapping[str, float], bool]]:
+    first = _wording([row for row in rows if row.group != group])
+    return [(both(first.odds(row.features), row.reason), row.asks) for row in rows if row.group == group]
+
+
+def _wording(rows: Sequence[Labelled]) -> Linear:
+    counts = Counter(feature for row in rows for feature in row.features)
+    shown = [{name: 1.0 for name in row.features if counts[name] >= AT_LEAST} for row in rows]
+    return _logistic(shown, [row.asks for row in rows])
+
+
+def _logistic(shown: Sequence[Mapping[str, float]], asks: Sequence[bool]) -> Linear:
+    vectoriser = DictVectorizer()
+    model = LogisticRegression(max_iter=5000, tol=1e-6).fit(vectoriser.fit_transform(shown), asks)
+    named = zip(vectoriser.get_feature_names_out(), model.coef_[0], strict=True)
+    weights = {str(name): round(float(weight), DIGITS) for name, weight in named}
+    return Linear(
+        bias=round(float(model.intercept_[0]), DIGITS), weights={name: each for name, each in weights.items() if each}
+    )
+
+
+def groups(rows: Sequence[Labelled]) -> list[str]:
+    """The sets, in order."""
+    return list(dict.fromkeys(row.group for row in rows))
+
+
+def judged(rows: Sequence[Labelled], weights: Weights) -> list[bool]:
+    """Which of them ask."""
+    return [probability(weights.both.odds(both(weights.wording.odds(row.features), row.reason))) >= 0.5 for row in rows]
+
+
+def main() -> None:
+    """Tell the figures set by set; with `--write`, write the weights."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="write the weights")
+    chosen = parser.parse_args()
+    rows = labelled(SENTENCES)
+    weights = fit(rows)
+    if chosen.write:
+        told = json.dumps(weights.model_dump(), ensure_ascii=False, indent=0, sort_keys=True)
+        WEIGHTS.write_text(told + "\n", encoding="utf-8")
+    print("| set | sentences | rules: precision | recall | F1 | both: precision | recall | F1 |")
+    print("|---|---|---|---|---|---|---|---|")
+    for group in groups(rows):
+        _tell(group, [row for row in rows if row.group == group], fit([row for row in rows if row.group != group]))
+    _tell("unseen", labelled(UNSEEN), weights)
+
+
+def _tell(name: str, rows: Sequence[Labelled], weights: Weights) -> None:
+    meant = [row.asks for row in rows]
+    figures = Figures.of([row.ruled for row in rows], meant), Figures.of(judged(rows, weights), meant)
+    print(f"| {name} | {len(rows)} | {' | '.join(map(str, figures))} |")
+
+
+if __name__ == "__main__":
+    main()
