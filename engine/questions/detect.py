@@ -22,10 +22,11 @@ from engine.words import words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_ASKS_FROM = 0.5
+ASKS_FROM = 0.6
+"""More than one half: to invite somebody to answer what nobody asked is worse than to miss a question."""
 
 _CERTAIN = (0.0, 1.0)
-"""Confidences of what is marked, no chat, or empty."""
+"""Confidences of what is marked, empty, no chat, or taken back as a whole."""
 
 
 class Reason(StrEnum):
@@ -60,7 +61,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`confidence` from 0 (surely none) to 1 (surely a question); `is_question` from one half on."""
+    """`confidence` from 0 (surely none) to 1 (surely a question); `is_question` from `ASKS_FROM` on."""
 
     is_question: bool
     confidence: float
@@ -74,7 +75,7 @@ class _Finding:
 
     @property
     def asks(self) -> bool:
-        return self.confidence >= _ASKS_FROM
+        return self.confidence >= ASKS_FROM
 
 
 _NOTHING = _Finding(Reason.STATEMENT, 0.05)
@@ -112,7 +113,7 @@ def by_rules(body: str) -> Judgement:
 
 def _weighed(ruled: Judgement, likely: float) -> Judgement:
     """The rules' judgement with the model's confidence; the reason is the rules' where they prevail."""
-    asks = likely >= _ASKS_FROM
+    asks = likely >= ASKS_FROM
     overruled = Reason.WORDED if asks else Reason.WORDED_OTHERWISE
     return Judgement(asks, round(likely, 3), ruled.reason if asks == ruled.is_question else overruled)
 
@@ -134,7 +135,7 @@ def _by_frame(parsed: Parsed) -> _Finding | None:
 
 
 def _by_whole(text: str) -> _Finding | None:
-    return next((_Finding(reason, 0.2) for reason, pattern in _WHOLE if pattern.search(text)), None)
+    return next((_Finding(reason, 0.0) for reason, pattern in _WHOLE if pattern.search(text)), None)
 
 
 def _by_sentences(text: str, *, answers: bool) -> _Finding:

@@ -273,8 +273,11 @@ SHARED = Path(__file__).parents[3] / "shared" / "text"
 with_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the labelled sentences (../shared/text) are not here")
 
 
-UNSEEN = Path(__file__).parent / "unseen.jsonl"
-"""Written by somebody who saw neither rules nor weights; never mended on, never trained on. Nobody reads its errors."""
+UNSEEN, WEEK = (Path(__file__).parent / name for name in ("unseen.jsonl", "unseen_week.jsonl"))
+"""Written by people who saw neither rules nor weights; never mended on, never trained on. Nobody reads their errors.
+
+The second is an ordinary week in which one message in four asks: there a false alarm is likelier.
+"""
 
 
 @dataclass
@@ -302,12 +305,17 @@ def measured(path: Path) -> Figures:
 
 
 @pytest.mark.parametrize(
-    "path", [UNSEEN, pytest.param(SHARED / "question_dev.jsonl", marks=with_shared)], ids=["unseen", "development"]
+    ("path", "f1"),
+    [
+        pytest.param(UNSEEN, 0.94, id="unseen"),
+        pytest.param(WEEK, 0.90, id="an ordinary week"),
+        pytest.param(SHARED / "question_dev.jsonl", 0.97, marks=with_shared, id="development"),
+    ],
 )
-def test_sentences_that_were_not_trained_on_are_judged_as_promised(path: Path) -> None:
+def test_sentences_that_were_not_trained_on_are_judged_as_promised(path: Path, f1: float) -> None:
     figures = measured(path)
     assert figures.precision >= 0.93, figures.wrong
-    assert figures.f1 >= 0.94, figures.wrong
+    assert figures.f1 >= f1, figures.wrong
 
 
 def test_the_weights_are_those_that_the_sentences_give() -> None:
@@ -319,8 +327,8 @@ def test_the_weights_are_those_that_the_sentences_give() -> None:
 
 
 def test_what_is_not_trained_on_is_not_among_the_sentences() -> None:
-    trained, unseen = ({row.text for row in fit.labelled(path)} for path in (fit.SENTENCES, UNSEEN))
-    assert trained & unseen == set()
+    trained, unseen, week = ({row.text for row in fit.labelled(path)} for path in (fit.SENTENCES, UNSEEN, WEEK))
+    assert trained & (unseen | week) == set()
     assert trained & {*QUESTIONS, *NO_QUESTIONS} == set()
 
 
