@@ -24,8 +24,8 @@ def _set(text: str) -> frozenset[str]:
 _PREFIX, _SUFFIX = "接頭辞", "接尾辞"
 
 _TELL = _set(
-    "教える 教示 教授 助言 指導 指南 アドバイス 知恵 意見 感想 紹介 共有 情報 シェア 伝授 指摘 話 "
-    "経験談 体験談 実例 考え 声 工夫 事情 参考 見解 体験 経験 突っ込み 導く 見せる"
+    "教える 教示 教授 助言 指南 アドバイス 知恵 意見 感想 紹介 共有 情報 シェア 伝授 指摘 話 "
+    "経験談 体験談 実例 考え 声 工夫 事情 参考 見解 体験 経験 突っ込み 導く 見せる 説明 突っ込む 挙げる"
 )
 """What others do, or give, who tell."""
 
@@ -35,7 +35,7 @@ _ASK = _set("聞く 訊く 伺う うかがう 尋ねる 知る 相談 質問 �
 _ONLY_POLITE = _set("紹介")
 """Asked of everybody with an honorific only: 「ご紹介ください」."""
 
-_NOT_BIDDEN = _set("共有 参考 経験 体験 シェア")
+_NOT_BIDDEN = _set("共有 参考 経験 体験 シェア 見せる 説明 挙げる")
 """「共有してください」 and 「参考にしてください」 bid others to do something."""
 
 _WISH_NOUNS = _set("幸い 幸甚 お願い 御願い よう 希望 募集 方")

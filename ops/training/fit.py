@@ -43,6 +43,9 @@ AT_LEAST = 2
 INVERSE_REGULARISATION = {"wording": 0.3, "both": 10.0}
 """Thousands of features of the wording need more of it, a few reasons less."""
 
+FOLDS = 5
+"""Parts of the sets, each judged by what was fitted to the others, to learn how far the first model can be trusted."""
+
 DIGITS = 3
 
 
@@ -103,16 +106,17 @@ def fit(rows: Sequence[Labelled]) -> Weights:
 
     The second learns how far the first can be trusted on sets that this one has not seen.
     """
-    upon = [row for group in groups(rows) for row in _unseen_by_others(rows, group)]
+    names = groups(rows)
+    upon = [row for fold in range(FOLDS) for row in _unseen_by_others(rows, frozenset(names[fold::FOLDS]))]
     return Weights(
         wording=_wording(rows),
         both=_logistic([shown for shown, _ in upon], [asks for _, asks in upon], INVERSE_REGULARISATION["both"]),
     )
 
 
-def _unseen_by_others(rows: Sequence[Labelled], group: str) -> list[tuple[Mapping[str, float], bool]]:
-    first = _wording([row for row in rows if row.group != group])
-    return [(both(first.odds(row.features), row.reason), row.asks) for row in rows if row.group == group]
+def _unseen_by_others(rows: Sequence[Labelled], names: frozenset[str]) -> list[tuple[Mapping[str, float], bool]]:
+    first = _wording([row for row in rows if row.group not in names])
+    return [(both(first.odds(row.features), row.reason), row.asks) for row in rows if row.group in names]
 
 
 def _wording(rows: Sequence[Labelled]) -> Linear:

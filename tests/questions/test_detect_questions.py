@@ -308,7 +308,7 @@ def measured(path: Path) -> Figures:
     ("path", "f1"),
     [
         pytest.param(UNSEEN, 0.94, id="unseen"),
-        pytest.param(WEEK, 0.90, id="an ordinary week"),
+        pytest.param(WEEK, 0.88, id="an ordinary week"),
         pytest.param(SHARED / "question_dev.jsonl", 0.97, marks=with_shared, id="development"),
     ],
 )
