@@ -135,7 +135,7 @@ class Intent(Record):
     created_at: float
     state: State = State.PENDING
     attempts: int = 0
-    attempted_at: float | None = None  # the first attempt: since then it may stand in the room
+    attempted_at: float | None = None  # since when it may stand in the room: the first attempt, or a redrive
     lease_until: float | None = None  # in `sending`: until then another process is at it
     receipt: str | None = None
     reason: str | None = None

@@ -100,7 +100,9 @@ _WHOLE = (
 def judge(body: str) -> Judgement:
     """Judge a message body as Chatwork gives it, notation included."""
     ruled = by_rules(body)
-    return ruled if ruled.confidence in _CERTAIN else _weighed(ruled, weighing.shipped().likely(body, ruled.reason))
+    if ruled.confidence in _CERTAIN:
+        return ruled
+    return _weighed(ruled, weighing.shipped().likely(weighing.shows(body), ruled.reason))
 
 
 def by_rules(body: str) -> Judgement:

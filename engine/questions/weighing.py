@@ -27,15 +27,19 @@ class Weights(BaseModel):
     wording: Linear
     both: Linear
 
-    def likely(self, body: str, reason: str) -> float:
-        """How likely a message body asks, 0 to 1, of which the rules said `reason`."""
-        worded = self.wording.odds(dict.fromkeys(features(body), 1.0))
-        return probability(self.both.odds(both(worded, reason)))
+    def likely(self, shown: Mapping[str, float], reason: str) -> float:
+        """How likely a message asks, 0 to 1, that shows these features and of which the rules said `reason`."""
+        return probability(self.both.odds(upon(self.wording, shown, reason)))
 
 
-def both(worded: float, reason: str) -> Mapping[str, float]:
-    """Features of the second model: the log-odds of the first, and the reason."""
-    return {"wording": worded, reason: 1.0}
+def shows(body: str) -> Mapping[str, float]:
+    """What the first model weighs of a message body."""
+    return dict.fromkeys(features(body), 1.0)
+
+
+def upon(wording: Linear, shown: Mapping[str, float], reason: str) -> Mapping[str, float]:
+    """What the second model weighs: the log-odds of the first, and the rules' reason."""
+    return {"wording": wording.odds(shown), reason: 1.0}
 
 
 @cache

@@ -46,13 +46,8 @@ class Books:
         ]
 
     @property
-    def unsettled(self) -> int:
+    def unsettled(self) -> list[Intent]:
         """Things that somebody began to send, or forgot to."""
-        return len(self.unsettled_ones)
-
-    @property
-    def unsettled_ones(self) -> list[Intent]:
-        """The same, whole."""
         return [
             intent
             for intent in self.intents

@@ -53,10 +53,11 @@ async def calm(site: Site, archive: Archive, said: Said, referring: Referring, p
         open_ends["never heard"] = await archive.never_heard()
         if is_late or not any(open_ends.values()):
             books = await archive.read()
-            open_ends |= {"unsettled": books.unsettled, "unheard edits": books.unheard_edits}
+            open_ends |= {"unsettled": len(books.unsettled), "unheard edits": books.unheard_edits}
             open_ends["unknown"] = await _unknown(site, said)
             if is_late or not any(open_ends.values()):
-                print(*books.unsettled_ones, sep="\n", file=sys.stderr)
+                for intent in books.unsettled:
+                    print(intent, file=sys.stderr)
                 return books
         print(", ".join(f"{what}: {count}" for what, count in open_ends.items() if count), file=sys.stderr)
 

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING
 
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import precision_recall_fscore_support
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from engine.linear import Linear, probability
+from engine.linear import Linear
 from engine.questions.detect import ASKS_FROM, by_rules
-from engine.questions.weighing import Weights, both
-from engine.questions.wording import features
+from engine.questions.weighing import Weights, shows, upon
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,8 +55,9 @@ class Labelled:
 
     id: str
     text: str
+    kind: str
     asks: bool
-    features: Mapping[str, float]
+    shown: Mapping[str, float]
     ruled: bool
     reason: str
 
@@ -66,39 +67,16 @@ class Labelled:
         return self.id.rpartition("-")[0]
 
 
-@dataclass(frozen=True)
-class Figures:
-    """How a set was judged."""
-
-    precision: float
-    recall: float
-
-    @property
-    def f1(self) -> float:
-        """Their harmonic mean."""
-        return 2 * self.precision * self.recall / (self.precision + self.recall)
-
-    @classmethod
-    def of(cls, found: Sequence[bool], meant: Sequence[bool]) -> Figures:
-        """Compare."""
-        hits = sum(one and other for one, other in zip(found, meant, strict=True))
-        return cls(hits / max(1, sum(found)), hits / max(1, sum(meant)))
-
-    def __str__(self) -> str:
-        return f"{self.precision:.3f} | {self.recall:.3f} | {self.f1:.3f}"
-
-
 def labelled(path: Path) -> list[Labelled]:
-    """Read JSON lines: `id`, `text`, `label.is_question`."""
+    """Read JSON lines: `id`, `text`, `label.is_question`, `kind`."""
     return [_labelled(json.loads(line)) for line in path.read_text("utf-8").splitlines()]
 
 
 def _labelled(row: Mapping[str, object]) -> Labelled:
     text, label = str(row["text"]), row["label"]
     assert isinstance(label, dict)
-    ruled = by_rules(text)
-    shown = dict.fromkeys(features(text), 1.0)
-    return Labelled(str(row["id"]), text, bool(label["is_question"]), shown, ruled.is_question, ruled.reason)
+    ruled, asks = by_rules(text), bool(label["is_question"])
+    return Labelled(str(row["id"]), text, str(row["kind"]), asks, shows(text), ruled.is_question, ruled.reason)
 
 
 def fit(rows: Sequence[Labelled]) -> Weights:
@@ -107,21 +85,19 @@ def fit(rows: Sequence[Labelled]) -> Weights:
     The second learns how far the first can be trusted on sets that this one has not seen.
     """
     names = groups(rows)
-    upon = [row for fold in range(FOLDS) for row in _unseen_by_others(rows, frozenset(names[fold::FOLDS]))]
-    return Weights(
-        wording=_wording(rows),
-        both=_logistic([shown for shown, _ in upon], [asks for _, asks in upon], INVERSE_REGULARISATION["both"]),
-    )
+    unseen = [row for fold in range(FOLDS) for row in _unseen_by_others(rows, frozenset(names[fold::FOLDS]))]
+    both = _logistic([shown for shown, _ in unseen], [asks for _, asks in unseen], INVERSE_REGULARISATION["both"])
+    return Weights(wording=_wording(rows), both=both)
 
 
 def _unseen_by_others(rows: Sequence[Labelled], names: frozenset[str]) -> list[tuple[Mapping[str, float], bool]]:
     first = _wording([row for row in rows if row.group not in names])
-    return [(both(first.odds(row.features), row.reason), row.asks) for row in rows if row.group in names]
+    return [(upon(first, row.shown, row.reason), row.asks) for row in rows if row.group in names]
 
 
 def _wording(rows: Sequence[Labelled]) -> Linear:
-    counts = Counter(feature for row in rows for feature in row.features)
-    shown = [{name: 1.0 for name in row.features if counts[name] >= AT_LEAST} for row in rows]
+    counts = Counter(feature for row in rows for feature in row.shown)
+    shown = [{name: 1.0 for name in row.shown if counts[name] >= AT_LEAST} for row in rows]
     return _logistic(shown, [row.asks for row in rows], INVERSE_REGULARISATION["wording"])
 
 
@@ -142,10 +118,13 @@ def groups(rows: Sequence[Labelled]) -> list[str]:
 
 def judged(rows: Sequence[Labelled], weights: Weights) -> list[bool]:
     """Which of them ask."""
-    return [
-        probability(weights.both.odds(both(weights.wording.odds(row.features), row.reason))) >= ASKS_FROM
-        for row in rows
-    ]
+    return [weights.likely(row.shown, row.reason) >= ASKS_FROM for row in rows]
+
+
+def figures(found: Sequence[bool], rows: Sequence[Labelled]) -> tuple[float, float, float]:
+    """Precision, recall and F1 of what was found."""
+    precision, recall, f1, _ = precision_recall_fscore_support([row.asks for row in rows], found, average="binary")
+    return float(precision), float(recall), float(f1)
 
 
 def main() -> None:
@@ -160,16 +139,24 @@ def main() -> None:
         WEIGHTS.write_text(told + "\n", encoding="utf-8")
     print("| set | sentences | rules: precision | recall | F1 | both: precision | recall | F1 |")
     print("|---|---|---|---|---|---|---|---|")
+    missed, needless = Counter[str](), Counter[str]()
     for group in groups(rows):
-        _tell(group, [row for row in rows if row.group == group], fit([row for row in rows if row.group != group]))
+        unseen = [row for row in rows if row.group == group]
+        found = judged(unseen, fit([row for row in rows if row.group != group]))
+        _tell(group, unseen, found)
+        missed.update(row.kind for row, asks in zip(unseen, found, strict=True) if row.asks and not asks)
+        needless.update(row.kind for row, asks in zip(unseen, found, strict=True) if asks and not row.asks)
     for path in UNSEEN:
-        _tell(path.stem, labelled(path), weights)
+        unseen = labelled(path)
+        _tell(path.stem, unseen, judged(unseen, weights))
+    for what, kinds in (("missed", missed), ("needless", needless)):
+        most = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common(12))
+        print(f"\n{what}, but for the unseen, most by kind: {most}")
 
 
-def _tell(name: str, rows: Sequence[Labelled], weights: Weights) -> None:
-    meant = [row.asks for row in rows]
-    figures = Figures.of([row.ruled for row in rows], meant), Figures.of(judged(rows, weights), meant)
-    print(f"| {name} | {len(rows)} | {' | '.join(map(str, figures))} |")
+def _tell(name: str, rows: Sequence[Labelled], found: Sequence[bool]) -> None:
+    cells = [f"{each:.3f}" for each in (*figures([row.ruled for row in rows], rows), *figures(found, rows))]
+    print(f"| {name} | {len(rows)} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
