@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
+from redis.exceptions import WatchError
 
 from engine.away import redis_errors
 from engine.commit import Database, Record
@@ -63,11 +65,22 @@ async def beats(db: Database, now: float) -> dict[str, Beat]:
             known[name] = Beat.model_validate_json(data)
         except ValidationError:
             continue
-    dead = [name for name, beat in known.items() if beat.at < now - FORGET]
+    dead = {name: found[name] for name, beat in known.items() if beat.at < now - FORGET}
     if dead:
-        with redis_errors():
-            await db.redis.hdel(db.keys("beats"), *dead)  # type: ignore[misc]
+        await _forget(db, dead)
     return {name: beat for name, beat in known.items() if name not in dead}
+
+
+async def _forget(db: Database, dead: Mapping[str, str]) -> None:
+    """Remove entries, but not of one that gave another sign since they were read: a machine that slept wakes up."""
+    key = db.keys("beats")
+    with redis_errors(), suppress(WatchError):
+        async with db.redis.pipeline() as pipe:
+            await pipe.watch(key)
+            if await pipe.hmget(key, [*dead]) == [*dead.values()]:  # type: ignore[misc]
+                pipe.multi()  # type: ignore[no-untyped-call]
+                pipe.hdel(key, *dead)
+                await pipe.execute()
 
 
 def is_alive(known: Mapping[str, Beat], part: str, now: float, host: str | None = None) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis.asyncio.client import Pipeline
 
 from engine.heartbeat import FORGET, STALE, Beat, beat, beats, is_alive, own_name
 
@@ -54,6 +55,23 @@ async def test_who_is_dead_for_an_hour_is_forgotten(db: Database) -> None:
     await put(db, "nudge@a:2", Beat(at=NOW - FORGET).model_dump_json())
     assert list(await beats(db, NOW)) == ["nudge@a:2"]
     assert await db.redis.hkeys(db.keys("beats")) == ["nudge@a:2"]  # type: ignore[misc]  # as above
+
+
+@pytest.mark.parametrize("before", ["hmget", "execute"])
+async def test_who_wakes_up_while_the_dead_are_removed_is_not(
+    db: Database, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    """A machine slept for hours; one process looks for the dead while the other gives its first sign."""
+    await put(db, "nudge@a:1", Beat(at=NOW - FORGET - 1).model_dump_json())
+    plain = getattr(Pipeline, before)
+
+    async def late(*arguments: Any) -> Any:
+        await put(db, "nudge@a:1", Beat(at=NOW).model_dump_json())
+        return await plain(*arguments)
+
+    monkeypatch.setattr(Pipeline, before, late)
+    await beats(db, NOW)
+    assert await beats(db, NOW) == {"nudge@a:1": Beat(at=NOW)}
 
 
 KNOWN = {
